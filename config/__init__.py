@@ -1,0 +1,1 @@
+"""What admins decide, as frozen values: clients, lines, menus, hours, service levels."""

@@ -1,0 +1,257 @@
+"""The site as frozen values: everything that an admin decided, already checked.
+
+Numbers are E.164 text ('+528005550101'); keys such as a client's or a queue's are the names used in the
+site's files. Nothing here reads a file, a clock or a database.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, order=True)
+class Where:
+    """The place in the site's files where a value stands: file (relative to the site), line (1-based), key."""
+
+    file: str
+    line: int
+    key: str
+
+    def __str__(self) -> str:
+        return f'{self.file}:{self.line}: {self.key}'
+
+
+class Modality(StrEnum):
+    """What a line was contracted for (mission.md 1.1)."""
+
+    STANDARD = 'standard'
+    PREMIUM = 'premium'
+    VIP = 'vip'
+    FAX = 'fax'
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Opening minutes of a local day, half-open: 480 to 1200 is 08:00:00 up to, not including, 20:00:00; 1440 is midnight."""
+
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Weekly hours of a line in one IANA zone and one Mexican state (mission.md 2.1-2.3)."""
+
+    name: str
+    zone: ZoneInfo
+    state: str                                        # ISO 3166-2:MX without the prefix, e.g. 'CMX', 'BCN'
+    week: Mapping[int, tuple[Span, ...]]              # isoweekday (1 Monday .. 7 Sunday) -> spans in order
+    holidays: bool = True                             # closed on statutory holidays
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class DatedHoliday:
+    """A day entered by an admin: an election day or a day of a client's own."""
+
+    day: date
+    name: str                                         # Spanish, as spoken and shown
+    state: str | None = None                          # None: the whole country
+    calendar: str | None = None                       # None: every calendar
+    confirmed: bool = True
+    election: bool = False
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class HolidayBook:
+    """The dated entries and how far ahead somebody has confirmed the list (mission.md 2.2)."""
+
+    dated: tuple[DatedHoliday, ...] = ()
+    confirmed_until: date | None = None               # inclusive
+    confirmed_by: str = ''
+
+
+class OverrideState(StrEnum):
+    """What a temporary override does to a line (mission.md 2.4)."""
+
+    CLOSED = 'closed'
+    OPEN = 'open'
+    MESSAGE = 'message'
+
+
+@dataclass(frozen=True)
+class Override:
+    """A temporary exception to a line's calendar; half-open [since, until), aware UTC instants."""
+
+    line: str
+    state: OverrideState
+    since: datetime
+    until: datetime
+    message: str | None = None                        # a prompt's name, played before everything else
+    by: str = ''
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class User:
+    """A client's employee who may call (mission.md 1.4)."""
+
+    client: str
+    employee_number: str                              # digits, as typed on the keypad
+    name: str
+    email: str
+    phones: tuple[str, ...]                           # E.164
+    site: str
+    vip: bool
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Contract parameters with the defaults of mission.md chapter 9."""
+
+    employee_number_tries: int = 3
+    status_tries: int = 3
+    status_numbers_per_hour: int = 20
+    vip_percent: int = 5
+    vip_overtakes_minutes: int = 10
+    unflagged_on_vip_line: str = 'normal'             # 'normal': told his own number, queued at normal priority
+    unlisted: str = 'serve'                           # 'serve' | 'verify' (an agent verifies) (mission.md 1.5)
+    hours_by: str = 'line'                            # 'line' | 'site' (mission.md 2.3)
+    queue_wait_minutes: int = 30
+    spoken_description: bool = True
+    message_seconds: int = 180
+    answer_percent: int = 80
+    answer_seconds: int = 20
+
+
+@dataclass(frozen=True)
+class Category:
+    """One choice of the new-incident menu: key, name of the category, and its prompt."""
+
+    key: str
+    name: str
+    title: str                                        # Spanish, shown
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One key of a menu and where it leads: 'new', 'status', 'continue', 'agent' or 'menu:NAME'."""
+
+    key: str
+    goto: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Menu:
+    """A voice menu; `choices` in spoken order."""
+
+    name: str
+    greeting: str
+    choices: tuple[Choice, ...]
+    tries: int = 3
+    patience_s: float = 5.0
+    fallback: str = 'agent'
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class QueueDef:
+    """A waiting line of callers. `weight` ranks queues that share agents: the higher is served first."""
+
+    name: str
+    client: str
+    weight: int = 0
+    ring_seconds: int = 20
+    wrapup_seconds: int = 10
+    strategy: str = 'rrmemory'
+    music: str = 'default'
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A person of ours with a telephone."""
+
+    login: str
+    name: str
+    extension: str
+    queues: tuple[str, ...]
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Line:
+    """A contracted 800 number (mission.md 1.1). `number` is E.164 and belongs to one client and modality."""
+
+    number: str
+    client: str
+    modality: Modality
+    calendar: str
+    queue: str | None                                 # None only for a fax line
+    menu: str | None
+    greeting: str
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Client:
+    """A company that contracted the help desk."""
+
+    key: str
+    name: str
+    modalities: frozenset[Modality]
+    users: tuple[User, ...]
+    trunk_numbers: frozenset[str]                     # E.164: never select a person (mission.md 3.1)
+    vip_queue: str | None
+    categories: tuple[Category, ...]
+    site_calendars: Mapping[str, str]                 # the users' site -> calendar, for hours_by = site
+    policy: Policy = field(default_factory=Policy)
+    privacy_notice: str = 'mesa/privacy'
+    resale_authorised_until: date | None = None
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A carrier's SIP peer, known by its addresses alone; it never registers."""
+
+    name: str
+    addresses: tuple[str, ...]                        # IP addresses or networks
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """Where a 911 dialled by an agent goes: never rated, queued or tied to a folio."""
+
+    numbers: tuple[str, ...]
+    address: str                                      # host or host:port of the SIP peer that takes the call
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Site:
+    """One help desk: all that its admins decided."""
+
+    name: str
+    demo: bool
+    zone: ZoneInfo
+    clients: Mapping[str, Client]
+    lines: Mapping[str, Line]                         # by E.164 number
+    calendars: Mapping[str, Calendar]
+    holidays: HolidayBook
+    menus: Mapping[str, Menu]
+    queues: Mapping[str, QueueDef]
+    agents: Mapping[str, Agent]                       # by login
+    trunks: tuple[Trunk, ...]
+    emergency: Emergency
+    overrides: tuple[Override, ...] = ()
+    prompt_texts: Mapping[str, str] = field(default_factory=dict)   # the admin's own texts: name -> Spanish text
+    fragments: Mapping[str, str] = field(default_factory=dict)      # custom/NAME.conf -> text

@@ -1,0 +1,1 @@
+"""Conversations and routing decisions: no socket, no database, no clock."""
