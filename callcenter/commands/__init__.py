@@ -1,0 +1,1 @@
+"""One file a command of `mesa`; the table is in `callcenter.main`."""

@@ -1,0 +1,123 @@
+"""An instance: the folder that holds all data of one Mesa, made at the first `mesa up` and opened by every command."""
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from callcenter.clock import Clock
+from callcenter.console import Complaint
+from callcenter.files import copy_whole, locked, write_whole
+from callcenter.ports import free_ports, usual_ports
+from callcenter.provision import asterisk_prefix, triplet
+from config.place import Place, Ports, Secrets
+from config.values import Site
+
+EXAMPLE = Path(__file__).resolve().parent.parent / 'config' / 'example'
+FOLDERS = ('applied', 'asterisk/run', 'asterisk/log/cdr-csv', 'asterisk/log/cdr-custom', 'asterisk/log/cel-custom', 'asterisk/db/keys',
+           'asterisk/spool', 'asterisk/varlib', 'asterisk/share', 'messages', 'run', 'log')
+LONGEST_SOCKET_NAME = 107                              # bytes in sockaddr_un.sun_path, less the closing NUL
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance that exists on disk."""
+
+    place: Place
+    database_url: str
+
+    @classmethod
+    def open(cls, root: Path) -> Instance:
+        """The instance in a folder; Complaint when there is none."""
+        file = root / 'instance.toml'
+        if not file.is_file():
+            raise Complaint(f'There is no Mesa in {root}. Make one with: mesa up')
+        return _read(root, file)
+
+    @classmethod
+    def create(cls, root: Path) -> Instance:
+        """The instance in a folder, made when it does not exist; its site is then a copy of the demo site."""
+        _insist_on_short(root)
+        for folder in FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        file = root / 'instance.toml'
+        with locked(root / 'run' / 'create.lock'):
+            if not file.is_file():
+                write_whole(file, _instance_text(free_ports() if os.environ.get('MESA_FREE_PORTS') == '1' else usual_ports()))
+            if not (root / 'site').exists():
+                copy_whole(EXAMPLE, root / 'site')
+        return _read(root, file)
+
+    @property
+    def root(self) -> Path:
+        """The instance folder."""
+        return self.place.root
+
+    def site(self) -> Site:
+        """The site in force; Complaint before the first apply."""
+        from config.load import load
+        if not self.place.current.exists():
+            raise Complaint(f'Nothing is applied yet in {self.root}. Start it once with: mesa up')
+        return load(self.place.site)
+
+    def clock(self, site: Site) -> Clock:
+        """The clock that every decision in this instance follows."""
+        return Clock(self.root, site.demo)
+
+    def secrets(self, site: Site) -> Secrets:
+        """The passwords; those that are missing (a new agent's) are made and kept."""
+        file = self.root / 'secrets.toml'
+        with locked(self.root / 'run' / 'create.lock'):
+            known = tomllib.loads(file.read_text()) if file.exists() else {}
+            complete = _completed(known, site.agents)
+            if complete != known:
+                write_whole(file, _secrets_text(complete), mode=0o600)
+        return Secrets(complete['ami']['mesa'], complete['ami']['probe'], complete['agents'])
+
+
+def _read(root: Path, file: Path) -> Instance:
+    """The instance that its file describes; Complaint when the file is damaged."""
+    try:
+        told = tomllib.loads(file.read_text())
+        ports = Ports(**told['ports'])
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise Complaint(f'{file} cannot be used ({error}). Repair it, or move it away to have it made anew.') from error
+    place = Place(root=root, prefix=asterisk_prefix(), ports=ports, bind=told.get('bind', '127.0.0.1'), triplet=triplet())
+    url = os.environ.get('MESA_DATABASE') or told.get('database') or f'sqlite:///{root}/mesa.db'
+    return Instance(place, url)
+
+
+def _instance_text(ports: Ports) -> str:
+    lines = [f'{name} = {number}' for name, number in asdict(ports).items()]
+    return '\n'.join(['# Made by `mesa up`. Edit it while Mesa is down.',
+                      '# database = "postgresql+psycopg://user@host/mesa"      (without it: mesa.db, SQLite)',
+                      '# bind = "127.0.0.1"                                    (where SIP and RTP listen)',
+                      '', '[ports]', *lines, ''])
+
+
+def _completed(known: Mapping[str, Any], logins: Iterable[str]) -> dict[str, dict[str, str]]:
+    """All passwords that are needed; the known ones unchanged, the missing ones made now."""
+    ami, agents = known.get('ami', {}), known.get('agents', {})
+    return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe')},
+            'agents': dict(agents) | {login: secrets.token_urlsafe(12) for login in logins if login not in agents}}
+
+
+def _secrets_text(tables: Mapping[str, Mapping[str, str]]) -> str:
+    """TOML; JSON's quoting of a string is also TOML's."""
+    lines = ['# Passwords, made by `mesa up`. A line that is removed is made anew at the next apply.']
+    for table, passwords in tables.items():
+        lines += ['', f'[{table}]', *(f'{json.dumps(name)} = {json.dumps(password)}' for name, password in passwords.items())]
+    return '\n'.join([*lines, ''])
+
+
+def _insist_on_short(root: Path) -> None:
+    """Asterisk's console is a Unix socket, whose name the kernel bounds; Asterisk itself would only say 'bind failed'."""
+    longest = len(os.fsencode(root / 'asterisk' / 'run' / 'asterisk.ctl'))
+    if longest > LONGEST_SOCKET_NAME:
+        raise Complaint(f'The folder name {root} is {longest - LONGEST_SOCKET_NAME} bytes too long for a Unix socket in it. '
+                        'Choose a shorter one with --instance.')

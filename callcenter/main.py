@@ -1,0 +1,84 @@
+"""`mesa`: the table of commands, and the one place where an error becomes a sentence."""
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from callcenter.console import Complaint
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# name -> where it is, and one line of help: a command is imported only when it runs, so that --help is quick.
+COMMANDS = {
+    'up': ('callcenter.commands.up:up', 'Set everything up and start Asterisk and Mesa.'),
+    'down': ('callcenter.commands.down:down', 'Stop Asterisk and Mesa.'),
+    'status': ('callcenter.commands.status:status', 'Tell what is running, and where.'),
+    'call': ('callcenter.commands.call:call', 'Place a real SIP call and print what the caller hears.'),
+    'simulate': ('callcenter.commands.simulate:simulate', 'Tell what would happen to a call, and which rule decides.'),
+    'line': ('callcenter.commands.line:line', 'List the 800 numbers; close or open one for a while.'),
+    'folio': ('callcenter.commands.folio:folio', 'List and show folios.'),
+    'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
+    'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
+    'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),
+    'clock': ('callcenter.commands.clock:clock', 'Set the clock of a demo site.'),
+    'bench': ('callcenter.commands.bench:bench', 'Measure how many calls this machine holds.'),
+    'doctor': ('callcenter.commands.doctor:doctor', 'Look for what is wrong or missing on this machine.'),
+    'serve': ('callcenter.commands.serve:serve', 'Run Mesa\'s own services (`mesa up` does).'),
+    'test': ('callcenter.commands.test:test', 'Run every check and test.'),
+}
+
+
+class Table(click.Group):
+    """The group of all commands, read from the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now; None for a name that is not ours."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(':')
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in --help, without importing a command."""
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.command(cls=Table, context_settings={'help_option_names': ['-h', '--help']})
+@click.option('--instance', type=click.Path(file_okay=False, path_type=Path), envvar='MESA_INSTANCE', default=CHECKOUT / 'var',
+              metavar='DIR', help='The instance folder (also MESA_INSTANCE).  [default: var]')
+@click.pass_context
+def cli(context: click.Context, instance: Path) -> None:
+    """Mesa, the back end of a help desk on the telephone."""
+    context.obj = instance.absolute()
+
+
+def complaint_about(error: Exception) -> Complaint | None:
+    """The sentence for an error that we know, None for a defect of ours."""
+    if isinstance(error, Complaint):
+        return error
+    if isinstance(error, PermissionError):
+        return Complaint(f'{error.filename}: permission denied. Run as the user who owns the instance.')
+    return None
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        cli.main(prog_name='mesa')
+    except Exception as error:
+        complaint = complaint_about(error)
+        if complaint is None or os.environ.get('MESA_DEBUG'):
+            raise
+        click.echo(f'mesa: {complaint}', err=True)
+        sys.exit(complaint.exit_code)

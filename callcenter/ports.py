@@ -1,0 +1,53 @@
+"""Choosing ports that nobody else uses."""
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import closing
+
+from config.place import Ports
+
+USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999)
+FREE = range(20000, 32000)                             # below the range from which the kernel serves outgoing connections
+FREE_RTP = 400                                         # Asterisk skips one that is taken, so ranges may overlap
+
+
+def usual_ports() -> Ports:
+    """The usual ports, with a free one in place of each that somebody else uses."""
+    taken: set[int] = set()
+    return Ports(sip=_usual_or_free(USUAL.sip, taken), agi=_usual_or_free(USUAL.agi, taken), ami=_usual_or_free(USUAL.ami, taken),
+                 rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end)
+
+
+def free_ports() -> Ports:
+    """Ports that nobody uses now, chosen at random so that two instances made at once differ."""
+    taken: set[int] = set()
+    start = random.SystemRandom().randrange(FREE.start, FREE.stop - FREE_RTP, 2)
+    return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1)
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody on this machine has the port, TCP or UDP."""
+    return all(_binds(kind, port) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+
+
+def _usual_or_free(port: int, taken: set[int]) -> int:
+    return port if is_free(port) else _free(taken)
+
+
+def _free(taken: set[int]) -> int:
+    dice = random.SystemRandom()
+    port = next(port for port in iter(lambda: dice.choice(FREE), None) if port not in taken and is_free(port))
+    taken.add(port)
+    return port
+
+
+def _binds(kind: socket.SocketKind, port: int) -> bool:
+    with closing(socket.socket(socket.AF_INET, kind)) as trial:
+        if kind == socket.SOCK_STREAM:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)   # a port that was just closed is free
+        try:
+            trial.bind(('0.0.0.0', port))
+        except OSError:
+            return False
+    return True

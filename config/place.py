@@ -1,0 +1,125 @@
+"""Where an instance stands: its folder, its Asterisk, its ports and its passwords. Only values; nothing here reads a file."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOURS_FILE = 'mesa-hours.conf'                         # renewed daily, so it stands in run/ and not in applied/
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one instance: `sip` and RTP are UDP, `agi` and `ami` TCP; the RTP range is inclusive."""
+
+    sip: int
+    agi: int
+    ami: int
+    rtp_start: int
+    rtp_end: int
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The passwords of one instance; never printed. `agents` is by login."""
+
+    ami_mesa: str = field(repr=False)
+    ami_probe: str = field(repr=False)
+    agents: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folders and addresses that one instance uses. `prefix` is '/' for the distribution's own Asterisk."""
+
+    root: Path
+    prefix: Path
+    ports: Ports
+    bind: str = '127.0.0.1'                            # where SIP and RTP listen
+    agi_host: str = '127.0.0.1'
+    triplet: str = 'x86_64-linux-gnu'                  # Debian's name of the machine, as in /usr/lib/<triplet>
+
+    @property
+    def edited_site(self) -> Path:
+        """The files that the admin edits."""
+        return self.root / 'site'
+
+    @property
+    def applied(self) -> Path:
+        """The folder of everything that was ever applied."""
+        return self.root / 'applied'
+
+    @property
+    def current(self) -> Path:
+        """The link to what is in force."""
+        return self.applied / 'current'
+
+    @property
+    def site(self) -> Path:
+        """The site's files in force."""
+        return self.current / 'site'
+
+    @property
+    def etc(self) -> Path:
+        """Asterisk's files in force. A link in the path: a reload after an apply reads the new ones."""
+        return self.current / 'asterisk'
+
+    @property
+    def asterisk_conf(self) -> Path:
+        """The file that Asterisk is started with."""
+        return self.etc / 'asterisk.conf'
+
+    @property
+    def asterisk(self) -> Path:
+        """The folder of what our Asterisk writes."""
+        return self.root / 'asterisk'
+
+    @property
+    def asterisk_run(self) -> Path:
+        """The folder of Asterisk's pid file and console socket."""
+        return self.asterisk / 'run'
+
+    @property
+    def asterisk_log(self) -> Path:
+        """The folder of Asterisk's messages, queue_log, CDR and CEL files."""
+        return self.asterisk / 'log'
+
+    @property
+    def share(self) -> Path:
+        """Asterisk's data folder: sounds and documentation."""
+        return self.asterisk / 'share'
+
+    @property
+    def sounds(self) -> Path:
+        """The root of the sound files; below it one folder a language."""
+        return self.share / 'sounds'
+
+    @property
+    def modules(self) -> Path:
+        """Asterisk's modules."""
+        return self.prefix / 'usr/lib' / self.triplet / 'asterisk/modules'
+
+    @property
+    def prefix_share(self) -> Path:
+        """The data folder that came with Asterisk."""
+        return self.prefix / 'usr/share/asterisk'
+
+    @property
+    def messages(self) -> Path:
+        """Spoken descriptions and voice messages."""
+        return self.root / 'messages'
+
+    @property
+    def run(self) -> Path:
+        """Pid files, the set clock, the table of hours."""
+        return self.root / 'run'
+
+    @property
+    def log(self) -> Path:
+        """What our processes print."""
+        return self.root / 'log'
+
+    @property
+    def hours_file(self) -> Path:
+        """The table of open intervals that the fallback follows (mission.md 3.7)."""
+        return self.run / HOURS_FILE
