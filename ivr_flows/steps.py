@@ -62,8 +62,22 @@ class OpenFolio:
     """Open the call's folio, once; answered with its number."""
 
     category: str | None
-    kind: str = 'failure'
     from_message: bool = False                         # a voice message: its clock starts at the next opening
+
+
+@dataclass(frozen=True)
+class Categorise:
+    """Say what the call's folio is about; answered with None."""
+
+    category: str
+
+
+@dataclass(frozen=True)
+class PrivacyHeard:
+    """The caller heard the privacy notice and accepted or refused (mission.md 3.8); answered with None."""
+
+    notice: str
+    accepted: bool
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class ReuseFolio:
 
 @dataclass(frozen=True)
 class FindFolio:
-    """Look a folio up by number, as this line's client sees it; answered with FolioStatus, NoSuchFolio or TooManyGuesses."""
+    """Look a folio up by number, as this line's client sees it; answered with FolioStatus, Mistyped, NoSuchFolio or TooManyGuesses."""
 
     number: str
 
@@ -94,6 +108,11 @@ class FolioStatus:
     priority: str
     holder: str                                        # 'nobody' | 'agent' | 'group'
     promised: datetime | None
+
+
+@dataclass(frozen=True)
+class Mistyped:
+    """The check digit does not fit: no folio has this number (mission.md 3.4)."""
 
 
 @dataclass(frozen=True)

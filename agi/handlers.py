@@ -1,0 +1,18 @@
+"""The table of AGI requests: the last part of `agi://host:port/NAME` -> the function that serves it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from agi.bench import bench
+from agi.inbound import inbound
+from agi.office import Office
+from agi.session import CallSession
+
+
+def handlers(office: Office) -> Mapping[str, Callable[[CallSession], None]]:
+    """What `agi/server.py` may run; anything else is refused. `bench` exists on demo sites only."""
+    table = {'inbound': partial(inbound, office=office)}
+    if office.standing().site.demo:
+        table['bench'] = partial(bench, office=office)
+    return table

@@ -1,0 +1,239 @@
+"""Performs the steps of a conversation: the talking ones on the telephone, the others in the office's books."""
+from __future__ import annotations
+
+import hashlib
+import wave
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agi.errors import BadReply, CallerGone
+from agi.office import Office
+from agi.session import CallSession
+from config.hours import NeverOpens, add_open_seconds
+from config.values import Site
+from ivr_flows.conversation import Redecide
+from ivr_flows.decide import Decision
+from ivr_flows.steps import (
+    Ask,
+    Categorise,
+    Ending,
+    FindFolio,
+    FolioStatus,
+    Identified,
+    Keys,
+    Mistyped,
+    MyOpenFolios,
+    NoSuchFolio,
+    OpenFolio,
+    PrivacyHeard,
+    Prompts,
+    Record,
+    ReuseFolio,
+    Say,
+    TimedOut,
+    TooManyGuesses,
+)
+from ticketing import damm
+from ticketing.folios import EntryKind, Folio, Report
+
+SHORTEST_RECORDING_S = 1.0
+
+
+class Performer:
+    """One caller's conversation on the telephone; knows the folio that the call opened or joined.
+
+    Runs on a call thread. Raises CallerGone when he hangs up, and whatever the books raise when they do not answer.
+    """
+
+    def __init__(self, call: CallSession, office: Office, decision: Decision, linkedid: str, redecide: Redecide) -> None:
+        self.call = call
+        self.office = office
+        self.decision = decision
+        self.redecide = redecide
+        self.linkedid = linkedid
+        self.number: str | None = None
+        self.recording: tuple[str, Path] | None = None
+        self.privacy: list[tuple[PrivacyHeard, datetime]] = []
+        self.last_prompt = ''
+
+    def perform(self, flow: Generator[Any, Any, Ending]) -> Ending:
+        """Run a conversation to its end and return where the call goes."""
+        answer: Any = None
+        try:
+            while True:
+                step = flow.send(answer)
+                answer = PERFORM[type(step)](self, step)
+        except StopIteration as end:
+            ending: Ending = end.value
+            return ending
+        finally:
+            flow.close()
+
+    # --- talking -------------------------------------------------------------------------------------------------
+
+    def say(self, step: Say) -> None:
+        self.last_prompt = step.prompts[-1]
+        self.call.gosub('mesa-say', 's', '1', files(step.prompts))
+
+    def ask(self, step: Ask) -> Keys | TimedOut:
+        self.last_prompt = step.prompts[-1]
+        said = self.call.gosub('mesa-ask', 's', '1', files(step.prompts), str(step.digits), f'{step.patience_s:g}')
+        outcome, _, keys = said.partition(' ')
+        if outcome == 'HANGUP':
+            raise CallerGone('the caller hung up during a question')
+        if outcome not in ('OK', 'TIMEOUT', 'INTERRUPTED', 'SKIPPED'):
+            raise BadReply(f'Read ended with {outcome!r}: is one of {files(step.prompts)} missing?')
+        return Keys(keys) if outcome == 'OK' else TimedOut()
+
+    def record(self, step: Record) -> float:
+        path = self.office.messages / f'{self.linkedid}-{step.name}.wav'
+        self.recording = (step.name, path)
+        status = self.call.gosub('mesa-record', 's', '1', step.name, str(step.max_s))
+        if status == 'HANGUP':
+            raise CallerGone('the caller hung up while he was recorded')
+        seconds = recorded_seconds(path)
+        if self.number is not None:
+            self.keep_recording()
+        return seconds if seconds >= SHORTEST_RECORDING_S else 0.0
+
+    # --- books ---------------------------------------------------------------------------------------------------
+
+    def identified(self, step: Identified) -> None:
+        caller = self.decision.caller
+        if (step.user, step.by) != (caller.user, caller.by):
+            self.decision = self.redecide(step.user, step.by)
+
+    def open_folio(self, step: OpenFolio) -> str:
+        now = self.office.now()
+        folio = self.office.folios.open(
+            report(self.office.standing().site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message), now)
+        self.number = folio.number
+        for heard, at in self.privacy:
+            self.office.folios.privacy_heard(folio.number, heard.notice, heard.accepted, at)
+        self.privacy.clear()
+        self.keep_recording()
+        return folio.number
+
+    def categorise(self, step: Categorise) -> None:
+        if self.number:
+            self.office.folios.categorise(self.number, step.category, self.office.now())
+
+    def reuse_folio(self, step: ReuseFolio) -> None:
+        self.office.folios.tie_call(step.number, self.linkedid, self.office.now())
+        self.number = step.number
+
+    def find_folio(self, step: FindFolio) -> FolioStatus | Mistyped | NoSuchFolio | TooManyGuesses:
+        if not damm.is_valid(step.number):
+            return Mistyped()
+        client = self.decision.client
+        caller = self.decision.caller
+        shared = caller.ani is None or caller.ani in client.trunk_numbers
+        key = caller.line.number if shared else str(caller.ani)
+        if not self.office.guard.allow(key, self.office.now(), client.policy.status_numbers_per_hour):
+            return TooManyGuesses()
+        folio = self.office.folios.find(step.number, client.key)
+        return status_of(folio) if folio else NoSuchFolio()
+
+    def my_open_folios(self, step: MyOpenFolios) -> tuple[FolioStatus, ...]:
+        caller = self.decision.caller
+        if caller.user is None:
+            return ()
+        return tuple(status_of(f) for f in self.office.folios.open_folios(self.decision.client.key, caller.user.employee_number))
+
+    def privacy_heard(self, step: PrivacyHeard) -> None:
+        now = self.office.now()
+        if self.number:
+            self.office.folios.privacy_heard(self.number, step.notice, step.accepted, now)
+        else:
+            self.privacy.append((step, now))
+
+    # --- ends ----------------------------------------------------------------------------------------------------
+
+    def keep_recording(self) -> None:
+        """Tie what was recorded to the folio; nothing is tied twice."""
+        if self.recording is None or self.number is None:
+            return
+        name, path = self.recording
+        seconds = recorded_seconds(path)
+        if seconds >= SHORTEST_RECORDING_S:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            self.office.folios.attach(self.number, EntryKind(name), path.name, digest, round(seconds), self.office.now())
+        self.recording = None
+
+    def caller_gone(self) -> None:
+        """He hung up: a message that was already spoken is kept and becomes a folio all the same."""
+        if self.recording is None:
+            return
+        name, path = self.recording
+        if self.number is None and name == 'message' and recorded_seconds(path) >= SHORTEST_RECORDING_S:
+            self.open_folio(OpenFolio(category=None, from_message=True))
+        else:
+            self.keep_recording()
+
+    def leave_note(self) -> None:
+        """A folio remembers its caller; a call without one leaves a note (who, how known, why decided so, last words heard)."""
+        if self.number is None:
+            caller = self.decision.caller
+            self.office.notes.keep(
+                linkedid=self.linkedid, line=caller.line.number, client=self.decision.client.key, caller_number=caller.ani,
+                employee_number=caller.user.employee_number if caller.user else None, identified_by=caller.by,
+                rule=self.decision.rule, last_prompt=self.last_prompt, now=self.office.now())
+
+
+PERFORM: Mapping[type, Callable[[Performer, Any], Any]] = {
+    Say: Performer.say,
+    Ask: Performer.ask,
+    Record: Performer.record,
+    Identified: Performer.identified,
+    OpenFolio: Performer.open_folio,
+    Categorise: Performer.categorise,
+    ReuseFolio: Performer.reuse_folio,
+    FindFolio: Performer.find_folio,
+    MyOpenFolios: Performer.my_open_folios,
+    PrivacyHeard: Performer.privacy_heard,
+}
+
+
+def files(prompts: Prompts) -> str:
+    return '&'.join(prompts)
+
+
+def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, category: str | None, from_message: bool,
+           origin: str = 'phone') -> Report:
+    """The facts that a folio is opened with (mission.md 4.1); its clock starts now, or at the next opening when closed.
+
+    It is promised for when the contract's open hours for its priority will have passed (mission.md 4.5).
+    """
+    caller = decision.caller
+    starts = now if decision.open or decision.next_opening is None else decision.next_opening
+    return Report(
+        line=caller.line.number, client=decision.client.key, modality=caller.line.modality.value, call=linkedid,
+        employee_number=caller.user.employee_number if caller.user else None,
+        user_name=caller.user.name if caller.user else None, site=caller.user.site if caller.user else None,
+        caller_number=caller.ani, identified_by=caller.by, unlisted=decision.unlisted, category=category, kind='failure',
+        priority='medium', rule=decision.rule, origin=origin, from_message=from_message, clock_starts=starts,
+        promised=promised(site, decision, starts))
+
+
+def promised(site: Site, decision: Decision, starts: datetime) -> datetime | None:
+    """When a folio of medium priority is due; None on a calendar that never opens."""
+    try:
+        return add_open_seconds(decision.calendar, site.holidays, (), starts, decision.client.policy.resolve_medium_hours * 3600)
+    except NeverOpens:
+        return None
+
+
+def status_of(folio: Folio) -> FolioStatus:
+    """What a caller may hear about a folio."""
+    return FolioStatus(folio.number, folio.state.replace('_', '-'), folio.report.priority, folio.holder, folio.promised)
+
+
+def recorded_seconds(path: Path) -> float:
+    """Length of a recording; 0.0 when there is none or it was cut before its first sample."""
+    try:
+        with wave.open(str(path)) as sound:
+            return sound.getnframes() / sound.getframerate()
+    except (OSError, EOFError, wave.Error):
+        return 0.0

@@ -1,0 +1,33 @@
+"""The running Asterisk of an instance, through its own console."""
+from __future__ import annotations
+
+import subprocess
+
+from callcenter.console import Complaint
+from callcenter.provision import asterisk_command
+from config.place import Place
+
+
+class Asterisk:
+    """Asks the running Asterisk by `asterisk -rx`."""
+
+    def __init__(self, place: Place) -> None:
+        self._argv = [*asterisk_command(place.prefix), '-C', str(place.asterisk_conf)]
+        self._socket = place.asterisk_run / 'asterisk.ctl'
+
+    def is_running(self) -> bool:
+        """Does it answer on its console?"""
+        return self._socket.exists() and self._run('core show uptime').returncode == 0
+
+    def command(self, text: str) -> str:
+        """What the console answers. Complaint when it does not answer."""
+        done = self._run(text)
+        if done.returncode:
+            raise Complaint(f'Asterisk did not take {text!r}: {(done.stdout + done.stderr).strip()}')
+        return done.stdout
+
+    def _run(self, text: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run([*self._argv, '-rx', text], capture_output=True, text=True, errors='replace', timeout=30, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise Complaint(f'Asterisk did not answer {text!r} within 30 s.') from error

@@ -1,0 +1,34 @@
+"""`mesa calendar YEAR`: a year to look at."""
+from __future__ import annotations
+
+import shutil
+import sys
+
+import click
+
+from callcenter.calendar_view import render_year, year_facts
+from callcenter.console import Complaint, print_json, say
+from callcenter.reading import Reading, pass_reading
+from callcenter.commands.simulate import line_of
+
+
+@click.command()
+@click.argument('year', type=click.IntRange(1970, 2200))
+@click.option('--calendar', 'name', help='Which calendar.  [default: the first]')
+@click.option('--line', 'number', help='The calendar of this line.')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+@pass_reading
+def calendar(reading: Reading, year: int, name: str | None, number: str | None, as_json: bool) -> None:
+    """Look at a year: open days, holidays by name, unconfirmed days."""
+    site = reading.site()
+    if number:
+        name = line_of(site, number).calendar
+    chosen = site.calendars.get(name) if name else next(iter(site.calendars.values()))
+    if chosen is None:
+        raise Complaint(f'No calendar is called {name!r}. There are: {", ".join(site.calendars)}', 2)
+    now = reading.now(site)
+    today = now.astimezone(chosen.zone).date()
+    if as_json:
+        print_json(year_facts(chosen, site.holidays, site.overrides, year, today))
+    else:
+        say(render_year(chosen, site.holidays, site.overrides, year, today, sys.stdout.isatty(), shutil.get_terminal_size().columns))

@@ -1,0 +1,81 @@
+"""`mesa folio list|show`: the folios and their timelines."""
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from callcenter.console import Complaint, print_json, say
+from callcenter.reading import Reading, pass_reading
+from config.phones import national
+from ticketing import damm
+from ticketing.folios import Folio, FolioBook, State
+
+
+@click.group()
+def folio() -> None:
+    """List and show folios."""
+
+
+@folio.command('list')
+@click.option('--client', help='Only this client\'s.')
+@click.option('--state', type=click.Choice([str(s) for s in State]), help='Only in this state.')
+@click.option('--limit', default=50, show_default=True, help='At most so many, the newest first.')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+@pass_reading
+def list_(reading: Reading, client: str | None, state: str | None, limit: int, as_json: bool) -> None:
+    """List folios, the newest first."""
+    site = reading.site()
+    found = FolioBook(reading.database()).list(client=client, state=State(state) if state else None, limit=limit)
+    if as_json:
+        print_json([facts_of(f) for f in found])
+        return
+    if not found:
+        say('No folios yet.' if not (client or state) else 'No folio matches.')
+        return
+    say(f'{"folio":<10}{"opened":<18}{"client":<12}{"line":<12}{"state":<13}{"prio":<8}{"category":<14}who')
+    for f in found:
+        local = f.opened_at.astimezone(site.zone)
+        who = f.report.user_name or f.report.caller_number or 'unknown'
+        gone = ' (abandoned)' if f.abandoned_at else ''
+        say(f'{f.number:<10}{local:%Y-%m-%d %H:%M}  {f.report.client:<12}{national(f.report.line):<12}{f.state:<13}{f.report.priority:<8}'
+            f'{f.report.category or "-":<14}{who}{gone}')
+
+
+@folio.command()
+@click.argument('number')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+@pass_reading
+def show(reading: Reading, number: str, as_json: bool) -> None:
+    """Show one folio with its timeline."""
+    book = FolioBook(reading.database())
+    found = book.get(number)
+    if found is None:
+        hint = '' if damm.is_valid(number) else ' Its check digit does not fit, so a digit is wrong.'
+        raise Complaint(f'No folio has the number {number}.{hint} See `mesa folio list`.', 1)
+    timeline = book.timeline(number)
+    if as_json:
+        entries = [{'at': e.at.isoformat(), 'kind': e.kind, 'by': e.by, 'text': e.text, 'call': e.call} for e in timeline]
+        print_json({**facts_of(found), 'timeline': entries})
+        return
+    zone = reading.site().zone
+    for name, value in facts_of(found).items():
+        say(f'{name.replace("_", " "):>16}  {"-" if value is None else value}')
+    say('\ntimeline')
+    for entry in timeline:
+        call = f' [call {entry.call}]' if entry.call else ''
+        say(f'  {entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {entry.kind:<12}{entry.by:<12}{entry.text}{call}')
+
+
+def facts_of(folio: Folio) -> dict[str, Any]:
+    """A folio for people and scripts; times are UTC, ISO 8601."""
+    report = folio.report
+    return {
+        'number': folio.number, 'client': report.client, 'line': report.line, 'modality': report.modality, 'state': str(folio.state),
+        'priority': report.priority, 'kind': report.kind, 'category': report.category, 'opened_at': folio.opened_at.isoformat(),
+        'clock_starts': report.clock_starts.isoformat(), 'promised': folio.promised.isoformat() if folio.promised else None,
+        'holder': folio.holder, 'employee_number': report.employee_number, 'user_name': report.user_name,
+        'caller_number': report.caller_number, 'identified_by': report.identified_by, 'unlisted': report.unlisted, 'site': report.site,
+        'origin': report.origin, 'from_message': report.from_message, 'rule': report.rule, 'call': report.call,
+        'abandoned_at': folio.abandoned_at.isoformat() if folio.abandoned_at else None,
+    }

@@ -1,0 +1,16 @@
+"""`mesa serve all|agi|events`: Mesa's own services; `mesa up` runs them under supervision."""
+from __future__ import annotations
+
+import click
+
+from callcenter.console import pass_instance
+from callcenter.instance import Instance
+
+
+@click.command()
+@click.argument('what', type=click.Choice(['all', 'agi', 'events']), default='all')
+@pass_instance
+def serve(instance: Instance, what: str) -> None:
+    """Run Mesa's services in the foreground until a signal stops them."""
+    from callcenter.services import run
+    run(instance, what)

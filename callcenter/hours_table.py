@@ -1,0 +1,41 @@
+"""Keeps the dialplan's table of open intervals fresh (mission.md 3.7): for the next 14 days, from the same engine that answers the phone."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+from callcenter.asterisk import Asterisk
+from callcenter.instance import Instance
+from config.intervals import LineTable, fallback_table
+from config.place import HOURS_FILE, Place
+from config.render import render_hours
+from config.values import Site
+from storage.engine import Database
+from ticketing.overrides import Overrides
+
+
+def current_tables(instance: Instance, site: Site, now: datetime) -> tuple[LineTable, ...]:
+    """Every line's table from `now` on, the stored overrides included."""
+    database = Database(instance.database_url, patience_s=5.0)
+    try:
+        return fallback_table(site, Overrides(database).current(now), now)
+    finally:
+        database.close()
+
+
+def write_hours(place: Place, tables: Sequence[LineTable]) -> None:
+    """Replace the file that the dialplan includes, whole."""
+    file = place.root / 'run' / HOURS_FILE
+    aside = file.with_suffix(f'.{os.getpid()}')
+    aside.write_text(render_hours(tables))
+    aside.replace(file)
+
+
+def renew(instance: Instance) -> None:
+    """Write the table anew for the present and let a running Asterisk read it."""
+    site = instance.site()
+    write_hours(instance.place, current_tables(instance, site, instance.clock(site).now()))
+    asterisk = Asterisk(instance.place)
+    if asterisk.is_running():
+        asterisk.command('dialplan reload')

@@ -1,0 +1,126 @@
+"""Wires Mesa's services together and runs them on one reactor until a signal.
+
+`asyncioreactor` because panoramisk lives on asyncio; it must be installed before anything imports `reactor`, so this module
+imports nothing of Twisted's at its top that would.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from callcenter.instance import Instance
+
+log = logging.getLogger('mesa')
+MAX_CALLS = 120
+STANDING_EVERY_S = 0.3
+HOURS_EVERY_S = 3600.0
+
+
+def run(instance: Instance, what: str) -> None:
+    """Serve `agi`, `events` or `all` in the foreground; returns when a signal stopped the services."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    from twisted.internet import asyncioreactor
+    asyncioreactor.install(loop)
+    from twisted.internet import reactor
+    Serving(instance, what, reactor).start()
+    reactor.run()                                      # type: ignore[attr-defined]
+
+
+class Serving:
+    """One process's services and the timers that keep them current."""
+
+    def __init__(self, instance: Instance, what: str, reactor: Any) -> None:
+        from agi.office import Office
+        from callcenter.standing import OverridesInForce, SiteInForce, override_stamp
+        from storage.engine import Database
+        from ticketing.folios import FolioBook
+        from ticketing.limits import StatusGuard
+        from ticketing.overrides import Overrides
+        from ticketing.sessions import CallNotes
+        self.instance = instance
+        self.what = what
+        self.reactor = reactor
+        self.standing = SiteInForce(instance.place)
+        site = self.standing().site
+        self.clock = instance.clock(site)
+        self.db = Database(instance.database_url, patience_s=1.0)
+        self.folios = FolioBook(self.db)
+        self.office = Office(
+            standing=self.standing, overrides=OverridesInForce(Overrides(self.db), override_stamp(instance.root)), folios=self.folios,
+            guard=StatusGuard(self.db), notes=CallNotes(self.db), messages=instance.root / 'messages', now=self.clock.now)
+
+    def start(self) -> None:
+        """Start the chosen services and say, in run/serving.json, by which apply they serve."""
+        services = []
+        if self.what in ('all', 'agi'):
+            services.append(self.agi_service())
+        if self.what in ('all', 'events'):
+            services.append(self.listener_service())
+            self.every(HOURS_EVERY_S, self.renew_hours)
+        for service in services:
+            service.startService()
+        for service in reversed(services):
+            self.reactor.addSystemEventTrigger('before', 'shutdown', service.stopService)
+        self.say_serving()
+        self.every(STANDING_EVERY_S, self.follow_applies)
+
+    def agi_service(self) -> Any:
+        from agi.handlers import handlers
+        from agi.server import AgiService
+        place = self.instance.place
+        return AgiService(self.reactor, handlers(self.office), place.agi_host, place.ports.agi, frozenset({place.agi_host}),
+                          max_calls=int(os.environ.get('MESA_MAX_CALLS', MAX_CALLS)))
+
+    def listener_service(self) -> Any:
+        from ami_listener.service import ListenerService
+        place = self.instance.place
+        secrets = self.instance.secrets(self.standing().site)
+        return ListenerService(
+            self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
+            open_folio=self.open_folio_of_call, mark_abandoned=self.folios.mark_abandoned)
+
+    def open_folio_of_call(self, call: Any) -> str | None:
+        from callcenter.afterwards import folio_of_call
+        return folio_of_call(self.office, call, self.clock.set_to() or call.started)
+
+    def every(self, seconds: float, work: Callable[[], None]) -> None:
+        """Run blocking work on a pool thread again and again; a failure is logged and tried again next time."""
+        from twisted.internet.task import LoopingCall
+        from twisted.internet.threads import deferToThread
+
+        def once() -> Any:
+            return deferToThread(work).addErrback(lambda failure: log.error('%s failed: %s', work.__name__, failure.getErrorMessage()))
+        LoopingCall(once).start(seconds, now=True)
+
+    def follow_applies(self) -> None:
+        """Serve by a new apply as soon as the link leads to it."""
+        if self.standing.refresh():
+            log.info('serving by apply %s', self.standing.generation)
+            self.say_serving()
+
+    def renew_hours(self) -> None:
+        """Give the dialplan a fresh table of open intervals."""
+        from callcenter.hours_table import renew
+        renew(self.instance)
+
+    def say_serving(self) -> None:
+        """Write which apply is served; `mesa config apply` waits for it."""
+        state = {'pid': os.getpid(), 'generation': int(self.standing.generation)}
+        file = serving_file(self.instance.root)
+        aside = file.with_suffix(f'.{os.getpid()}')
+        aside.write_text(json.dumps(state))
+        aside.replace(file)
+
+
+def serving_file(root: Path) -> Path:
+    return root / 'run' / 'serving.json'
+
+
