@@ -1,0 +1,73 @@
+"""Databases for tests: every test that asks for `db` runs on SQLite and on PostgreSQL, each time on an empty migrated database."""
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import migrate
+from storage.engine import Database
+from tests.databases import PostgresServer, postgres_instance
+
+DIALECTS = ('sqlite', 'postgresql')
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope='session')
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the whole run."""
+    with postgres_instance() as server:
+        yield server
+
+
+@pytest.fixture(scope='session')
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the newest schema, to be copied."""
+    file = tmp_path_factory.mktemp('sqlite') / 'template.db'
+    migrate.upgrade(f'sqlite:///{file}')
+    return file
+
+
+@pytest.fixture(scope='session')
+def migrated_name(postgres: PostgresServer) -> str:
+    """The name of a PostgreSQL database with the newest schema, to be copied."""
+    migrate.upgrade(postgres.create('migrated'))
+    return 'migrated'
+
+
+@pytest.fixture(params=DIALECTS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table, of each kind."""
+    yield from _empty(request, tmp_path)
+
+
+@pytest.fixture(params=DIALECTS)
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database with the newest schema, of each kind."""
+    if request.param == 'sqlite':
+        file = tmp_path / 'mesa.db'
+        shutil.copy(request.getfixturevalue('migrated_file'), file)
+        yield f'sqlite:///{file}'
+    else:
+        yield from _empty(request, tmp_path, template=request.getfixturevalue('migrated_name'))
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[Database]:
+    """An empty database with the newest schema, of each kind, ready to use; patient, since tests share the machine."""
+    database = Database(db_url, patience_s=20.0)
+    yield database
+    database.close()
+
+
+def _empty(request: pytest.FixtureRequest, folder: Path, template: str = 'template0') -> Iterator[str]:
+    if request.param == 'sqlite':
+        yield f'sqlite:///{folder / "mesa.db"}'
+        return
+    server: PostgresServer = request.getfixturevalue('postgres')
+    name = f'test{next(_names)}'
+    yield server.create(name, template)
+    server.drop(name)

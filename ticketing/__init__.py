@@ -1,0 +1,1 @@
+"""Folios: their numbers, their timeline, and what is known about the people who report."""

@@ -1,0 +1,201 @@
+"""The folio book: opening, finding and continuing folios, each with its timeline (mission.md chapter 4)."""
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, insert, select, update
+
+from storage.engine import Database
+from ticketing.damm import is_valid
+from ticketing.opening import Openings
+from ticketing.tables import folio_entries, folio_files, folios
+from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio, Report, State, TicketingError, UnknownFolio
+
+__all__ = ['Entry', 'EntryKind', 'Folio', 'FolioBook', 'Report', 'State', 'TicketingError', 'UnknownFolio']
+
+
+class FolioBook:
+    """All folios of one database. Every method is one transaction and raises DatabaseUnavailable when that cannot be had in time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._openings = Openings(db)
+
+    def open(self, report: Report, now: datetime) -> Folio:
+        """The folio of this report, stored durably with the first entry of its timeline.
+
+        A call opens one folio, ever: for a call that has one already, that one is answered (mission.md 3.3).
+        """
+        folio = self._openings.open(report, now)
+        if folio is None and report.call is not None:
+            folio = self._one(_FOLIO.where(folios.c.linkedid == report.call))
+        if folio is None:
+            raise TicketingError(f'the folio of call {report.call} was there and is gone')
+        return folio
+
+    def get(self, number: str) -> Folio | None:
+        """The folio with this number, or None."""
+        return self._one(_FOLIO.where(folios.c.number == number))
+
+    def find(self, number: str, client: str) -> Folio | None:
+        """The folio that a client's caller may hear of; another client's is None, exactly like an unknown one (mission.md 3.4)."""
+        if not is_valid(number):
+            return None
+        return self._one(_FOLIO.where(folios.c.number == number, folios.c.client == client))
+
+    def of_call(self, linkedid: str) -> Folio | None:
+        """The folio that a call opened, or else the one it continued; None when it did neither."""
+        continued = _entry_of(linkedid, EntryKind.CALL, folio_entries.c.folio_id)
+        return (self._one(_FOLIO.where(folios.c.linkedid == linkedid))
+                or self._one(_FOLIO.where(folios.c.id.in_(continued)).order_by(folios.c.id.desc())))
+
+    def open_folios(self, client: str, employee_number: str) -> tuple[Folio, ...]:
+        """A user's folios that still need work, newest first."""
+        return self._many(_FOLIO.where(
+            folios.c.client == client, folios.c.employee_number == employee_number,
+            folios.c.state.in_(OPEN_STATES)).order_by(folios.c.opened_at.desc(), folios.c.id.desc()))
+
+    def list(self, client: str | None = None, state: State | None = None, line: str | None = None,
+             since: datetime | None = None, until: datetime | None = None, limit: int = 100) -> tuple[Folio, ...]:
+        """Folios opened in [since, until) that match what is given, newest first, at most `limit`."""
+        wanted = _FOLIO.order_by(folios.c.opened_at.desc(), folios.c.id.desc()).limit(limit)
+        for column, value in ((folios.c.client, client), (folios.c.state, state), (folios.c.line, line)):
+            if value is not None:
+                wanted = wanted.where(column == value)
+        if since is not None:
+            wanted = wanted.where(folios.c.opened_at >= since)
+        if until is not None:
+            wanted = wanted.where(folios.c.opened_at < until)
+        return self._many(wanted)
+
+    def timeline(self, number: str) -> tuple[Entry, ...]:
+        """Everything that happened to a folio, oldest first. Raises UnknownFolio."""
+        with self._db.read() as connection:
+            rows = connection.execute(_ENTRIES.where(folio_entries.c.folio_id == _folio_id(connection, number)))
+            return tuple(Entry(*row) for row in rows)
+
+    def note(self, number: str, kind: EntryKind, text: str, by: str, now: datetime) -> None:
+        """Add an entry to a folio's timeline. Raises UnknownFolio."""
+        with self._db.write() as connection:
+            _add_entry(connection, _locked(connection, number), kind, text, by, now)
+
+    def categorise(self, number: str, category: str, now: datetime) -> None:
+        """Say what a folio is about, which its caller chose after it was opened. Raises UnknownFolio."""
+        with self._db.write() as connection:
+            folio_id = _locked(connection, number)
+            connection.execute(update(folios).values(category=category).where(folios.c.id == folio_id))
+            _add_entry(connection, folio_id, EntryKind.CATEGORY, category, 'caller', now)
+
+    def privacy_heard(self, number: str, version: str, accepted: bool, at: datetime) -> None:
+        """Record which privacy notice the caller heard and whether he let himself be recorded (mission.md 3.8). Raises UnknownFolio."""
+        answer = 'accepted' if accepted else 'refused'
+        self.note(number, EntryKind.PRIVACY, f'{version}: {answer}', 'caller', at)
+
+    def tie_call(self, number: str, linkedid: str, now: datetime) -> bool:
+        """Let a call continue an open folio (menu choice 3); False when it did so already. Raises UnknownFolio."""
+        with self._db.write() as connection:
+            return _add_call_entry(connection, _locked(connection, number), EntryKind.CALL, linkedid, 'caller', now)
+
+    def mark_answered(self, linkedid: str, agent: str, at: datetime) -> bool:
+        """Record on the call's folios that an agent took the call; False when nothing was new."""
+        with self._db.write() as connection:
+            added = [_add_call_entry(connection, folio_id, EntryKind.ANSWERED, linkedid, agent, at)
+                     for folio_id in _folios_of_call(connection, linkedid)]
+            return any(added)
+
+    def mark_abandoned(self, linkedid: str, at: datetime) -> bool:
+        """Record on the call's folios that the caller left before an agent (mission.md 3.3).
+
+        False, and nothing is changed, when that is known already, when an agent took the call, or when it has no folio.
+        """
+        with self._db.write() as connection:
+            concerned = _folios_of_call(connection, linkedid)
+            if connection.scalar(_entry_of(linkedid, EntryKind.ANSWERED)) is not None:
+                return False
+            added = [_add_call_entry(connection, folio_id, EntryKind.ABANDONED, linkedid, 'caller', at) for folio_id in concerned]
+            connection.execute(update(folios).values(abandoned_at=at).where(
+                folios.c.linkedid == linkedid, folios.c.abandoned_at.is_(None)))
+            return any(added)
+
+    def attach(self, number: str, kind: EntryKind, name: str, sha256: str, seconds: int, now: datetime) -> bool:
+        """Add a recording, by its file name and digest, to a folio; False when it is there already. Raises UnknownFolio.
+
+        `kind` is DESCRIPTION or MESSAGE; `seconds` is its length.
+        """
+        if kind not in (EntryKind.DESCRIPTION, EntryKind.MESSAGE):
+            raise ValueError(f'a file cannot be attached as {kind}')
+        with self._db.write() as connection:
+            folio_id = _locked(connection, number)
+            same = (folio_files.c.folio_id == folio_id, folio_files.c.name == name, folio_files.c.sha256 == sha256)
+            if connection.scalar(select(folio_files.c.id).where(*same)) is not None:
+                return False
+            connection.execute(insert(folio_files).values(
+                folio_id=folio_id, kind=kind, name=name, sha256=sha256, seconds=seconds, at=now))
+            _add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', 'caller', now)
+            return True
+
+    def _one(self, wanted: Select[Any]) -> Folio | None:
+        with self._db.read() as connection:
+            row = connection.execute(wanted).first()
+            return None if row is None else _folio(row)
+
+    def _many(self, wanted: Select[Any]) -> tuple[Folio, ...]:
+        with self._db.read() as connection:
+            return tuple(_folio(row) for row in connection.execute(wanted))
+
+
+_FOLIO = select(
+    folios.c.number, folios.c.state, folios.c.opened_at, folios.c.holder, folios.c.abandoned_at,
+    folios.c.line, folios.c.client, folios.c.modality, folios.c.clock_starts, folios.c.rule, folios.c.linkedid.label('call'),
+    folios.c.employee_number, folios.c.user_name, folios.c.caller_number, folios.c.identified_by, folios.c.unlisted,
+    folios.c.category, folios.c.kind, folios.c.priority, folios.c.site, folios.c.from_message, folios.c.origin, folios.c.promised)
+_ENTRIES = select(
+    folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid
+).order_by(folio_entries.c.id)
+
+
+def _folio(row: Any) -> Folio:
+    """A row of _FOLIO as a value."""
+    columns = dict(row._mapping)
+    own = {name: columns.pop(name) for name in ('number', 'state', 'opened_at', 'holder', 'abandoned_at')}
+    return Folio(**(own | {'state': State(own['state'])}), report=Report(**columns))
+
+
+def _folio_id(connection: Connection, number: str) -> int:
+    found = connection.scalar(select(folios.c.id).where(folios.c.number == number))
+    if found is None:
+        raise UnknownFolio(f'there is no folio {number}')
+    return int(found)
+
+
+def _locked(connection: Connection, number: str) -> int:
+    """The folio's id, with its row locked until the transaction ends: what is looked up next stays true."""
+    found = connection.scalar(select(folios.c.id).where(folios.c.number == number).with_for_update())
+    if found is None:
+        raise UnknownFolio(f'there is no folio {number}')
+    return int(found)
+
+
+def _folios_of_call(connection: Connection, linkedid: str) -> list[int]:
+    """The folios that a call opened or continued, their rows locked."""
+    continued = _entry_of(linkedid, EntryKind.CALL, folio_entries.c.folio_id)
+    return list(connection.scalars(
+        select(folios.c.id).where((folios.c.linkedid == linkedid) | folios.c.id.in_(continued)).order_by(folios.c.id).with_for_update()))
+
+
+def _entry_of(linkedid: str, kind: EntryKind, column: Column[Any] = folio_entries.c.id) -> Select[Any]:
+    return select(column).where(folio_entries.c.linkedid == linkedid, folio_entries.c.kind == kind)
+
+
+def _add_entry(connection: Connection, folio_id: int, kind: EntryKind, text: str, by: str, at: datetime,
+               linkedid: str | None = None) -> None:
+    connection.execute(insert(folio_entries).values(folio_id=folio_id, at=at, kind=kind, by=by, text=text, linkedid=linkedid))
+
+
+def _add_call_entry(connection: Connection, folio_id: int, kind: EntryKind, linkedid: str, by: str, at: datetime) -> bool:
+    """Add an entry that a call can cause once; False when it stands there. The folio's row must be locked."""
+    if connection.scalar(_entry_of(linkedid, kind).where(folio_entries.c.folio_id == folio_id)) is not None:
+        return False
+    _add_entry(connection, folio_id, kind, '', by, at, linkedid)
+    return True
