@@ -8,14 +8,11 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from storage.tables import metadata
-from storage.types import UtcDateTime
-
-# SQLite numbers rows by itself only in a column of type INTEGER.
-Number = BigInteger().with_variant(Integer(), 'sqlite')
+from storage.types import RowId, UtcDateTime
 
 journal = Table(
     'journal', metadata,
-    Column('id', Number, primary_key=True, autoincrement=True),
+    Column('id', RowId, primary_key=True, autoincrement=True),
     Column('key', String(80), nullable=False, unique=True),        # the event's own identity: a line read twice is one row
     Column('source', String(8), nullable=False),                   # 'cel' | 'queue' | 'mesa'
     Column('linkedid', String(160), nullable=False),               # '' for lines that belong to no call
@@ -39,12 +36,18 @@ journal_positions = Table(
 
 journal_rejects = Table(
     'journal_rejects', metadata,
-    Column('id', Number, primary_key=True, autoincrement=True),
+    Column('id', RowId, primary_key=True, autoincrement=True),
     Column('key', String(80), nullable=False, unique=True),
     Column('source', String(8), nullable=False),
     Column('line', Text, nullable=False),                          # cut short, unprintable bytes escaped
     Column('reason', String(200), nullable=False),
     Column('seen_at', UtcDateTime, nullable=False),
+)
+
+fold_marks = Table(
+    'fold_marks', metadata,
+    Column('name', String(16), primary_key=True),                  # 'calls'
+    Column('journal_id', BigInteger, nullable=False),              # rows of the journal up to here are in the call log
 )
 
 calls = Table(
@@ -54,7 +57,8 @@ calls = Table(
     Column('started', UtcDateTime, nullable=False),
     Column('answered', UtcDateTime),                               # by us: an answering machine counts, an agent is not needed
     Column('ended', UtcDateTime),                                  # NULL: in progress
-    Column('line', String(32)),                                    # E.164
+    Column('line', String(32)),                                    # the contracted number called, E.164
+    Column('dialled', String(80)),                                 # what the calling channel dialled, as it came
     Column('ani', String(40)),
     Column('path', String(24)),                                    # 'mesa' | 'fallback-open' | ...; NULL: hung up before either
     Column('why', String(200)),                                    # of a fallback
@@ -93,7 +97,7 @@ call_legs = Table(
 
 call_duties = Table(
     'call_duties', metadata,
-    Column('id', Number, primary_key=True, autoincrement=True),
+    Column('id', RowId, primary_key=True, autoincrement=True),
     Column('linkedid', String(160), nullable=False),
     Column('duty', String(24), nullable=False),                    # 'open_folio' | 'mark_abandoned'
     Column('created', UtcDateTime, nullable=False),
