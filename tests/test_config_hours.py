@@ -162,11 +162,15 @@ def test_a_repeated_hour_counts_twice_and_a_skipped_one_not_at_all():
     spring, autumn = (datetime(2027, 3, 14, tzinfo=UTC), datetime(2027, 11, 7, tzinfo=UTC))
     assert open_seconds(small, BOOK, (), spring, spring + timedelta(days=2)) == 3600
     assert open_seconds(small, BOOK, (), autumn, autumn + timedelta(days=2)) == 3 * 3600
-    half = Calendar('half', TIJUANA.zone, 'BCN', {7: (Span(60, 90),)}, holidays=False)           # 01:00-01:30 comes twice
-    assert list(intervals(half, BOOK, (), autumn, autumn + timedelta(days=2))) == [
-        (datetime(2027, 11, 7, 8, 0, tzinfo=UTC), datetime(2027, 11, 7, 8, 30, tzinfo=UTC)),
-        (datetime(2027, 11, 7, 9, 0, tzinfo=UTC), datetime(2027, 11, 7, 9, 30, tzinfo=UTC)),
+    half = Calendar('half', TIJUANA.zone, 'BCN', {7: (Span(75, 90),)}, holidays=False)           # 01:15-01:30 comes twice
+    twice = [
+        (datetime(2027, 11, 7, 8, 15, tzinfo=UTC), datetime(2027, 11, 7, 8, 30, tzinfo=UTC)),
+        (datetime(2027, 11, 7, 9, 15, tzinfo=UTC), datetime(2027, 11, 7, 9, 30, tzinfo=UTC)),
     ]
+    assert list(intervals(half, BOOK, (), autumn, autumn + timedelta(days=2))) == twice
+    for minute in range(6 * 60, 12 * 60):
+        moment = autumn + timedelta(minutes=minute)
+        assert opening(half, BOOK, (), moment).open == any(opens <= moment < closes for opens, closes in twice)
     gap = Calendar('gap', TIJUANA.zone, 'BCN', {7: (Span(120, 180),)}, holidays=False)           # 02:00-03:00 does not exist
     assert list(intervals(gap, BOOK, (), spring, spring + timedelta(days=2))) == []
 
