@@ -255,3 +255,4 @@ class Site:
     overrides: tuple[Override, ...] = ()
     prompt_texts: Mapping[str, str] = field(default_factory=dict)   # the admin's own texts: name -> Spanish text
     fragments: Mapping[str, str] = field(default_factory=dict)      # custom/NAME.conf -> text
+    places: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)   # (file, key) -> line

@@ -1,0 +1,202 @@
+"""What each table of a site's files may hold: names, types and ranges. A value has no default here that `config.values` has too."""
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+STATES = Literal['AGU', 'BCN', 'BCS', 'CAM', 'CHH', 'CHP', 'CMX', 'COA', 'COL', 'DUR', 'GRO', 'GUA', 'HID', 'JAL', 'MEX', 'MIC', 'MOR',
+                 'NAY', 'NLE', 'OAX', 'PUE', 'QUE', 'ROO', 'SIN', 'SLP', 'SON', 'TAB', 'TAM', 'TLA', 'VER', 'YUC', 'ZAC']
+# Line breaks and other control characters would end a value in Asterisk's files.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]
+Key = Annotated[str, StringConstraints(pattern=r'^[0-9]$')]
+Tables = list[dict[str, Any]]
+
+
+class Shape(BaseModel):
+    """One table; an unknown key is an error, and nothing is converted: a number in quotes is text."""
+
+    model_config = ConfigDict(extra='forbid', strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """Only what the admin wrote, so that everything else takes the default of `config.values`."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class SiteFile(Shape):
+    """site.toml"""
+
+    site: dict[str, Any]
+    trunk: Tables = []
+    emergency: dict[str, Any] | None = None
+    policy: dict[str, Any] = {}
+
+
+class SiteShape(Shape):
+    """[site]"""
+
+    name: Text
+    zone: Text
+    demo: bool = False
+
+
+class TrunkShape(Shape):
+    """[[trunk]]"""
+
+    name: Text
+    addresses: list[Text]
+
+
+class EmergencyShape(Shape):
+    """[emergency]"""
+
+    numbers: list[Text] = []
+    address: str = ''
+
+
+class PolicyShape(Shape):
+    """[policy], of the site or of one client: the fields of `config.values.Policy`."""
+
+    employee_number_tries: Annotated[int, Field(ge=1, le=9)] = 0
+    status_tries: Annotated[int, Field(ge=1, le=9)] = 0
+    status_numbers_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 0
+    vip_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    vip_overtakes_minutes: Annotated[int, Field(ge=0, le=120)] = 0
+    unflagged_on_vip_line: Literal['normal'] = 'normal'
+    unlisted: Literal['serve', 'verify'] = 'serve'
+    hours_by: Literal['line', 'site'] = 'line'
+    queue_wait_minutes: Annotated[int, Field(ge=1, le=240)] = 0
+    spoken_description: bool = True
+    message_seconds: Annotated[int, Field(ge=10, le=900)] = 0
+    answer_percent: Annotated[int, Field(ge=1, le=100)] = 0
+    answer_seconds: Annotated[int, Field(ge=1, le=600)] = 0
+
+
+class CalendarShape(Shape):
+    """[NAME] in calendars.toml; a day that is not named is closed."""
+
+    zone: Text
+    state: STATES
+    holidays: bool = True
+    monday: list[Text] = []
+    tuesday: list[Text] = []
+    wednesday: list[Text] = []
+    thursday: list[Text] = []
+    friday: list[Text] = []
+    saturday: list[Text] = []
+    sunday: list[Text] = []
+
+
+class HolidaysFile(Shape):
+    """holidays.toml"""
+
+    confirmed_until: date | None = None
+    confirmed_by: Text = ''
+    day: Tables = []
+
+
+class DayShape(Shape):
+    """[[day]] in holidays.toml"""
+
+    day: date
+    name: Text
+    state: STATES | None = None
+    calendar: Text | None = None
+    confirmed: bool = True
+    election: bool = False
+
+
+class OverridesFile(Shape):
+    """overrides.toml"""
+
+    override: Tables = []
+
+
+class OverrideShape(Shape):
+    """[[override]]; a time without a zone is the line's local time."""
+
+    line: Text
+    state: Literal['closed', 'open', 'message']
+    until: datetime
+    since: datetime | None = None
+    message: Text | None = None
+    by: Text = ''
+
+
+class MenuShape(Shape):
+    """[NAME] in menus.toml"""
+
+    greeting: Text
+    choice: Tables
+    tries: Annotated[int, Field(ge=1, le=9)] = 0
+    patience_s: Annotated[float, Field(ge=1, le=30)] = 0
+    fallback: Text = ''
+
+
+class ChoiceShape(Shape):
+    """[[NAME.choice]] in menus.toml"""
+
+    key: Key
+    goto: Text
+    prompt: Text
+
+
+class QueueShape(Shape):
+    """[NAME] in queues.toml"""
+
+    client: Text
+    weight: Annotated[int, Field(ge=0, le=1000)] = 0
+    ring_seconds: Annotated[int, Field(ge=5, le=120)] = 0
+    wrapup_seconds: Annotated[int, Field(ge=0, le=600)] = 0
+    strategy: Literal['ringall', 'leastrecent', 'fewestcalls', 'random', 'rrmemory', 'rrordered', 'linear', 'wrandom'] = 'rrmemory'
+    music: Text = ''
+
+
+class AgentShape(Shape):
+    """[LOGIN] in agents.toml"""
+
+    name: Text
+    extension: Text
+    queues: list[Text] = []
+
+
+class PromptsFile(Shape):
+    """prompts.toml"""
+
+    texts: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]] = {}
+
+
+class ClientFile(Shape):
+    """clients/KEY.toml"""
+
+    name: Text
+    modalities: list[Literal['standard', 'premium', 'vip', 'fax']]
+    trunk_numbers: list[Text] = []
+    vip_queue: Text | None = None
+    privacy_notice: Text = ''
+    resale_authorised_until: date | None = None
+    site_calendars: dict[str, Text] = {}
+    policy: dict[str, Any] = {}
+    line: Tables = []
+    category: Tables = []
+
+
+class LineShape(Shape):
+    """[[line]] of a client"""
+
+    number: Text
+    modality: Literal['standard', 'premium', 'vip', 'fax']
+    calendar: Text
+    queue: Text | None = None
+    menu: Text | None = None
+    greeting: str = ''
+
+
+class CategoryShape(Shape):
+    """[[category]] of a client"""
+
+    key: Key
+    name: Annotated[str, StringConstraints(pattern=r'^[a-z0-9-]{1,40}$')]
+    title: Text
+    prompt: Text
