@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from callcenter.asterisk import Asterisk
 from callcenter.console import Complaint
 from callcenter.files import write_whole
+from config.place import Place
 
 LOCAL_TIME = re.compile(r'(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:?\d\d)?')
 Stamp = tuple[int, int, int] | None
@@ -58,8 +60,13 @@ def clear_clock(root: Path, demo: bool) -> None:
     clock_file(root).unlink(missing_ok=True)
 
 
+def tell_asterisk(place: Place, instant: datetime | None) -> None:
+    """Let the running Asterisk's dialplan go by the same clock; None: by its own. Complaint when Asterisk does not answer."""
+    Asterisk(place).command('database del mesa now' if instant is None else f'database put mesa now {int(instant.timestamp())}')
+
+
 def parse_instant(text: str, zone: ZoneInfo) -> datetime:
-    """The instant that a person wrote: 'YYYY-MM-DD HH:MM[:SS]' (or with T), local to `zone` unless an offset follows. Complaint if not a time."""
+    """The instant that a person wrote: 'YYYY-MM-DD HH:MM[:SS]' (or with T), local to `zone` unless an offset follows; or Complaint."""
     match = LOCAL_TIME.fullmatch(text.strip())
     try:
         moment = datetime.fromisoformat(''.join((match[1], 'T', match[2], match[3] or ''))) if match else None

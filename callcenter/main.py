@@ -27,7 +27,7 @@ COMMANDS = {
     'clock': ('callcenter.commands.clock:clock', 'Set the clock of a demo site.'),
     'bench': ('callcenter.commands.bench:bench', 'Measure how many calls this machine holds.'),
     'doctor': ('callcenter.commands.doctor:doctor', 'Look for what is wrong or missing on this machine.'),
-    'serve': ('callcenter.commands.serve:serve', 'Run Mesa\'s own services (`mesa up` does).'),
+    'serve': ('callcenter.commands.serve:serve', "Run Mesa's own services (`mesa up` does)."),
     'test': ('callcenter.commands.test:test', 'Run every check and test.'),
 }
 

@@ -212,10 +212,11 @@ def _run(command: Sequence[str]) -> None:
 
 def _output(command: Sequence[str]) -> str:
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_plain_environment(), check=False).stdout
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=_plain_environment(), check=False)
     except FileNotFoundError:
         raise Complaint(f'{command[0]} is not on this machine, and Mesa needs it to get Asterisk: it sets itself up on Debian only. '
                         f'Elsewhere install Asterisk {OLDEST_MAJOR} or later and name its root with MESA_ASTERISK_PREFIX.') from None
+    return done.stdout
 
 
 def _failure(command: Sequence[str], told: str) -> Complaint:

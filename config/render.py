@@ -27,7 +27,7 @@ class RenderError(Exception):
 
 
 def render(site: Site, place: Place, secrets: Secrets) -> dict[str, str]:
-    """All files of `applied/N/asterisk/`, by name, the admin's own fragments included; RenderError names a value that cannot stand there."""
+    """All files of `applied/N/asterisk/` by name, the admin's fragments included; RenderError names a value that cannot stand there."""
     environment = _environment()
     known = _knowledge(site, place, secrets)
     names = sorted(name.removesuffix(SUFFIX) for name in environment.list_templates(extensions=['j2']))
@@ -116,11 +116,12 @@ def _site_files(site: Site, name: str) -> list[str]:
 
 
 def _of_peers(site: Site) -> Iterable[Where]:
-    return (thing.where for thing in (*site.trunks, *site.agents.values(), site.emergency))
+    return (*(trunk.where for trunk in site.trunks), *(agent.where for agent in site.agents.values()), site.emergency.where)
 
 
 def _of_queues(site: Site) -> Iterable[Where]:
-    return (thing.where for thing in (*site.queues.values(), *site.agents.values(), *site.clients.values()))
+    return (*(queue.where for queue in site.queues.values()), *(agent.where for agent in site.agents.values()),
+            *(client.where for client in site.clients.values()))
 
 
 def _of_dialplan(site: Site) -> Iterable[Where]:
