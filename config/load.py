@@ -383,7 +383,8 @@ def _clients(found: _Findings, policy: Policy) -> tuple[dict[str, Client], dict[
     for file in names_in(found.folder, 'clients', '.users.csv'):
         key = file.removeprefix('clients/').removesuffix('.users.csv')
         if key not in clients and ('client', key) not in found.unread:
-            found.problem(Where(file, 1, 'file'), f'these are the users of a client that is not there: add clients/{key}.toml or remove the list')
+            found.problem(Where(file, 1, 'file'),
+                          f'these are the users of a client that is not there: add clients/{key}.toml or remove the list')
     return clients, lines
 
 
@@ -434,7 +435,8 @@ def _lines(document: _Document, client: str, shape: shapes.ClientFile, taken: Ma
         if first or not number:
             document.found.unread.add(('modality', f'{client}:{line.modality}'))
             continue
-        mine[number] = Line(number, client, Modality(line.modality), line.calendar, line.queue, line.menu, line.greeting, document.where(*path))
+        modality = Modality(line.modality)
+        mine[number] = Line(number, client, modality, line.calendar, line.queue, line.menu, line.greeting, document.where(*path))
     yield from mine.values()
 
 

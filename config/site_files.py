@@ -71,4 +71,4 @@ def strangers(folder: Path) -> Iterator[tuple[str, str]]:
             name = ascii(path.name)[1:-1]
             if path.name.startswith('.') or expected.fullmatch(path.name) or (not below and path.is_dir()):
                 continue
-            yield f'{below}/{name}' if below else name, 'this file is not read: is its name misspelt? (docs/configuration.md lists the names)'
+            yield f'{below}/{name}' if below else name, 'this file is not read: is its name misspelt? See docs/configuration.md'

@@ -1,0 +1,63 @@
+"""What a site's files say together: every check yields problems, and adding one is adding a function to CHECKS (mission.md 8.1).
+
+A check judges what could be read. Where a part of the files could not be (`Known.unread`), nothing is concluded from
+its absence: the reader has reported the cause.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+
+from config.check_common import Check, Known, place
+from config.check_contract import (
+    categories_have_own_keys,
+    holidays_are_confirmed,
+    modalities_have_lines,
+    overrides_expire,
+    phones_identify_one_user,
+    site_calendars_exist,
+    spans_do_not_overlap,
+    trunk_numbers_are_not_lines,
+    vip_has_two_numbers,
+    vip_is_within_its_cap,
+)
+from config.check_network import emergency_route_is_named, extensions_are_free, names_are_safe, trunks_are_known_by_address
+from config.check_routes import every_prompt_is_recorded, lines_lead_somewhere, menus_end, menus_lead_somewhere, queues_and_agents_fit
+from config.load import Reading
+from config.problems import Problem
+from config.values import Site
+
+__all__ = ['CHECKS', 'Check', 'Known', 'check', 'check_reading', 'place']
+
+CHECKS: tuple[Check, ...] = (
+    names_are_safe,
+    lines_lead_somewhere,
+    modalities_have_lines,
+    vip_is_within_its_cap,
+    vip_has_two_numbers,
+    queues_and_agents_fit,
+    extensions_are_free,
+    spans_do_not_overlap,
+    site_calendars_exist,
+    menus_lead_somewhere,
+    menus_end,
+    every_prompt_is_recorded,
+    categories_have_own_keys,
+    overrides_expire,
+    holidays_are_confirmed,
+    phones_identify_one_user,
+    trunk_numbers_are_not_lines,
+    trunks_are_known_by_address,
+    emergency_route_is_named,
+)
+
+
+def check(site: Site, known: Known) -> list[Problem]:
+    """Every problem of a site that could be read, in the order of the files."""
+    return sorted({problem for one in CHECKS for problem in one(site, known)})
+
+
+def check_reading(reading: Reading, known: Known) -> list[Problem]:
+    """Everything wrong with a folder in one list: what could not be read, and what is wrong with the rest; each cause once."""
+    reported = {(problem.where.file, problem.where.key) for problem in reading.problems}
+    together = check(reading.site, replace(known, unread=reading.unread))
+    return sorted([*reading.problems, *(problem for problem in together if (problem.where.file, problem.where.key) not in reported)])
