@@ -61,8 +61,8 @@ def hand_over(call: CallSession, ending: Ending, folio: str | None) -> None:
     """Mesa's last act: the dialplan trusts only what `mesa-done` sets."""
     match ending:
         case ToQueue(queue, priority):
-            call.gosub('mesa-done', 's', '1', 'queue', queue, str(priority), folio or '')
+            call.run('mesa-done', 's', '1', 'queue', queue, str(priority), folio or '')
         case ToFax():
-            call.gosub('mesa-done', 's', '1', 'fax', '', '0', '')
+            call.run('mesa-done', 's', '1', 'fax', '', '0', '')
         case Goodbye():
-            call.gosub('mesa-done', 's', '1', 'hangup', '', '0', folio or '')
+            call.run('mesa-done', 's', '1', 'hangup', '', '0', folio or '')

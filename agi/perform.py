@@ -75,7 +75,7 @@ class Performer:
 
     def say(self, step: Say) -> None:
         self.last_prompt = step.prompts[-1]
-        self.call.gosub('mesa-say', 's', '1', files(step.prompts))
+        self.call.run('mesa-say', 's', '1', files(step.prompts))
 
     def ask(self, step: Ask) -> Keys | TimedOut:
         self.last_prompt = step.prompts[-1]

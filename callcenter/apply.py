@@ -85,8 +85,7 @@ def draft(instance: Instance, folder: Path | None = None) -> Draft:
     site, problems = problems_of(folder, instance.place.prefix, lambda s: instance.clock(s).now().astimezone(s.zone).date())
     if site is None or any(p.severity == 'error' for p in problems):
         raise ConfigErrors(problems)
-    now = instance.clock(site).now()
-    files = render(site, instance.place, instance.secrets(site), current_tables(instance, site, now))
+    files = render(site, instance.place, instance.secrets(site))
     prompts = voices.known_prompts(instance.place.prefix, site, folder)
     broken = dialplan_problems(Dialplan.parse(files['extensions.conf'], site.fragments), prompts, frozenset(site.queues))
     if broken:

@@ -7,9 +7,9 @@ import sys
 import click
 
 from callcenter.calendar_view import render_year, year_facts
+from callcenter.commands.simulate import line_of
 from callcenter.console import Complaint, print_json, say
 from callcenter.reading import Reading, pass_reading
-from callcenter.commands.simulate import line_of
 
 
 @click.command()
@@ -21,14 +21,16 @@ from callcenter.commands.simulate import line_of
 def calendar(reading: Reading, year: int, name: str | None, number: str | None, as_json: bool) -> None:
     """Look at a year: open days, holidays by name, unconfirmed days."""
     site = reading.site()
-    if number:
-        name = line_of(site, number).calendar
+    line = line_of(site, number) if number else None
+    if line:
+        name = line.calendar
     chosen = site.calendars.get(name) if name else next(iter(site.calendars.values()))
     if chosen is None:
         raise Complaint(f'No calendar is called {name!r}. There are: {", ".join(site.calendars)}', 2)
     now = reading.now(site)
     today = now.astimezone(chosen.zone).date()
+    exceptions = tuple(o for o in (*site.overrides, *reading.overrides(now)) if o.line == line.number) if line else ()
     if as_json:
-        print_json(year_facts(chosen, site.holidays, site.overrides, year, today))
+        print_json(year_facts(chosen, site.holidays, exceptions, year, today))
     else:
-        say(render_year(chosen, site.holidays, site.overrides, year, today, sys.stdout.isatty(), shutil.get_terminal_size().columns))
+        say(render_year(chosen, site.holidays, exceptions, year, today, sys.stdout.isatty(), shutil.get_terminal_size().columns))
