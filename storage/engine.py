@@ -160,7 +160,10 @@ class _SqliteBooks:
 
     def _open_writer(self) -> sqlite3.Connection:
         # Made here so that nobody else can ever read it; the -wal and -shm files copy this mode.
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640))
+        try:
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640))
+        except OSError as error:
+            raise DatabaseUnavailable(f'{self._path}: {error.strerror}') from error
         connection = self._open()
         connection.execute('PRAGMA journal_mode=WAL')
         connection.execute('PRAGMA synchronous=FULL')        # NORMAL would lose the last commits at a power cut

@@ -47,6 +47,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id', name=op.f('pk_journal_rejects')),
         sa.UniqueConstraint('key', name=op.f('uq_journal_rejects_key')))
     op.create_table(
+        'fold_marks',
+        sa.Column('name', sa.String(16), nullable=False),
+        sa.Column('journal_id', sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint('name', name=op.f('pk_fold_marks')))
+    op.create_table(
         'calls',
         sa.Column('linkedid', sa.String(160), nullable=False),
         sa.Column('direction', sa.String(8), nullable=False),
@@ -54,6 +59,7 @@ def upgrade() -> None:
         sa.Column('answered', UtcDateTime),
         sa.Column('ended', UtcDateTime),
         sa.Column('line', sa.String(32)),
+        sa.Column('dialled', sa.String(80)),
         sa.Column('ani', sa.String(40)),
         sa.Column('path', sa.String(24)),
         sa.Column('why', sa.String(200)),
@@ -104,5 +110,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ('call_duties', 'call_legs', 'calls', 'journal_rejects', 'journal_positions', 'journal'):
+    for table in ('call_duties', 'call_legs', 'calls', 'fold_marks', 'journal_rejects', 'journal_positions', 'journal'):
         op.drop_table(table)
