@@ -24,7 +24,9 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Write rendered files into a new folder; open to the owner alone, for passwords stand in them."""
     folder.mkdir(parents=True, mode=0o700)
     for name, text in files.items():
-        (folder / name).write_text(text)
+        file = folder / name
+        file.parent.mkdir(exist_ok=True)               # custom/
+        file.write_text(text)
 
 
 def switch_to(place: Place, number: int) -> None:
@@ -50,4 +52,5 @@ def applied_number(place: Place) -> int | None:
 
 def applied_files(place: Place) -> dict[str, str]:
     """The rendered files in force, by name."""
-    return {file.name: file.read_text() for file in place.etc.iterdir()}
+    folder = place.etc.resolve()
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob('*') if file.is_file()}

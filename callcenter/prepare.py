@@ -35,12 +35,16 @@ def link_share(place: Place) -> None:
 
 
 def migrate(instance: Instance) -> None:
-    """Bring the database to the present schema."""
-    from storage import migrate as schema
-    if schema.current(instance.database_url) == schema.newest():
-        return
-    with step('bringing the database up to date'):
-        schema.upgrade(instance.database_url)
+    """Bring the database to the present schema; an SQLite file is made when it does not exist."""
+    from storage.engine import DatabaseUnavailable
+    from storage.migrate import current, newest, upgrade
+    try:
+        found = current(instance.database_url)
+    except DatabaseUnavailable:                        # a new SQLite file, or a server that will be told again with more patience
+        found = None
+    if found != newest():
+        with step('bringing the database up to date'):
+            upgrade(instance.database_url)
 
 
 def put_in_force(instance: Instance) -> None:

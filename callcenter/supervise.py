@@ -25,7 +25,7 @@ if __name__ == '__main__':                             # before anything imports
     asyncioreactor.install(asyncio.get_event_loop())
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.error import ConnectError, ProcessDone
+from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 
 from callcenter.clock import tell_asterisk
@@ -109,8 +109,9 @@ class Child(ProcessProtocol):
         assert self.since is not None
         if (datetime.now(UTC) - self.since).total_seconds() > STEADY_S:
             self._delay = FIRST_DELAY_S
-        how = 'ended by itself' if reason.check(ProcessDone) else reason.getErrorMessage().rstrip('.')
-        self._report(f'{self.task.name}: {how}; starting it again in {self._delay:.1f} s')
+        end = reason.value
+        how = f'was ended by signal {end.signal}' if end.signal else f'ended by itself with exit code {end.exitCode}'
+        self._report(f'  {self.task.name} {how}; starting it again in {self._delay:.1f} s')
         self._restart = self._reactor.callLater(self._delay, self.start)
         self._delay = min(self._delay * 2, LONGEST_DELAY_S)
 

@@ -1,0 +1,169 @@
+"""`mesa doctor`: what is wrong or missing on this machine."""
+from __future__ import annotations
+
+import shutil
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from callcenter.applied import applied_number
+from callcenter.clock import clock_file
+from callcenter.console import Complaint, instance_root, print_json, say
+from callcenter.instance import Instance
+from callcenter.ports import is_free
+from callcenter.provision import SYSTEM, asterisk_prefix, asterisk_version, record
+from callcenter.running import supervisor_pid
+
+PROGRAMS = {'espeak-ng': 'speaks texts that an admin adds', 'sox': 'converts recordings', 'sipp': 'needed by `mesa bench`',
+            'setpriv': 'keeps children from outliving the supervisor', 'setsid': 'keeps Ctrl-C from reaching Asterisk first'}
+OLD_COPY_DAYS = 60
+LEAST_FREE = 1_000_000_000
+DNS_PATIENCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `bad` keeps Mesa from working, `warning` will hurt some day."""
+
+    level: Literal['ok', 'warning', 'bad']
+    text: str
+
+
+@click.command()
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+def doctor(as_json: bool) -> None:
+    """Look for what is wrong or missing on this machine, and say what to do. Exit code 1 when something keeps Mesa from working."""
+    found = list(examine(instance_root()))
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            say(f'{finding.level:8} {finding.text}')
+    if any(finding.level == 'bad' for finding in found):
+        sys.exit(1)
+
+
+def examine(root: Path) -> Iterator[Finding]:
+    """Everything that is looked at, machine first."""
+    for look in (programs, asterisk, own_name):
+        yield from look()
+    if not (root / 'instance.toml').exists():
+        yield Finding('ok', f'there is no instance in {root} yet: mesa up makes one')
+        return
+    try:
+        instance = Instance.open(root)
+    except Complaint as error:
+        yield Finding('bad', str(error))
+        return
+    for part in OF_AN_INSTANCE:
+        yield from part(instance)
+
+
+def programs() -> Iterator[Finding]:
+    """The system's programs."""
+    for name, purpose in PROGRAMS.items():
+        if shutil.which(name):
+            yield Finding('ok', f'{name} is installed')
+        else:
+            yield Finding('bad' if name.startswith('set') else 'warning', f'{name} is missing ({purpose}): ./mesa installs it, as root')
+
+
+def asterisk() -> Iterator[Finding]:
+    """Which Asterisk, and how old a copy."""
+    prefix = asterisk_prefix()
+    try:
+        version = asterisk_version(prefix)
+    except Complaint as error:
+        yield Finding('warning', str(error))
+        return
+    told = record(prefix)
+    if prefix == SYSTEM:
+        yield Finding('ok', f"Asterisk {version}, the distribution's own")
+    elif told is None:
+        yield Finding('warning', f'Asterisk {version} in {prefix}, of unknown origin and age: it gets no security updates by itself')
+    else:
+        days = (datetime.now(UTC) - datetime.fromisoformat(str(told['made']))).days
+        advice = f'; renew it: stop Mesa, remove {prefix}, mesa up' if days > OLD_COPY_DAYS else ''
+        yield Finding('warning' if advice else 'ok', f'Asterisk {version} in {prefix}, a private copy of Debian {told["suite"]}, '
+                                                     f'{days} days old: it gets no security updates by itself{advice}')
+
+
+def own_name() -> Iterator[Finding]:
+    """PJSIP looks this machine's own name up at the beginning of every call, and waits."""
+    name = socket.gethostname()
+    began = time.monotonic()
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(socket.getaddrinfo, name, None).result(DNS_PATIENCE_S)
+        yield Finding('ok', f'the name of this machine, {name}, resolves in {time.monotonic() - began:.2f} s')
+    except (OSError, TookTooLong):
+        yield Finding('bad', f'the name of this machine, {name}, does not resolve quickly, and every call waits for that: '
+                             f'add "127.0.1.1 {name}" to /etc/hosts')
+    finally:
+        pool.shutdown(wait=False)
+
+
+def folder(instance: Instance) -> Iterator[Finding]:
+    """Space, and who may read the passwords."""
+    free = shutil.disk_usage(instance.root).free
+    yield Finding('ok' if free > LEAST_FREE else 'warning', f'{free / 1e9:.1f} GB free in {instance.root}')
+    file = instance.root / 'secrets.toml'
+    if file.exists():
+        mode = stat.S_IMODE(file.stat().st_mode)
+        yield Finding('ok' if mode == 0o600 else 'bad', f'{file} is open to its owner alone' if mode == 0o600
+                      else f'others may read {file}: chmod 600 {file}, and if somebody did, remove it and apply')
+
+
+def ports(instance: Instance) -> Iterator[Finding]:
+    """Whether the instance's ports are there to be taken."""
+    if supervisor_pid(instance.root):
+        yield Finding('ok', 'Mesa is running')
+        return
+    for name in ('sip', 'agi', 'ami'):
+        port = getattr(instance.place.ports, name)
+        if is_free(port):
+            yield Finding('ok', f'port {port} ({name}) is free')
+        else:
+            yield Finding('bad', f'port {port} ({name}) is taken by another program: change it in {instance.root}/instance.toml')
+
+
+def database(instance: Instance) -> Iterator[Finding]:
+    """Whether the books can be opened and have the schema that this code needs."""
+    from storage.engine import StorageError
+    from storage.migrate import current, newest
+    try:
+        found = current(instance.database_url)
+    except StorageError as error:
+        yield Finding('bad', f'the database does not answer: {error}')
+        return
+    yield Finding('ok', 'the database answers, with the right schema') if found == newest() else Finding(
+        'bad', f'the database has schema {found}, not {newest()}: mesa down, mesa up')
+
+
+def site(instance: Instance) -> Iterator[Finding]:
+    """What is in force, the confirmed holidays, and a clock that was left set."""
+    if applied_number(instance.place) is None:
+        yield Finding('warning', 'no site is applied yet: mesa up')
+        return
+    in_force = instance.site()
+    clock = instance.clock(in_force)
+    until = in_force.holidays.confirmed_until
+    if until is None or (until - clock.now().astimezone(in_force.zone).date()).days < 365:
+        yield Finding('warning', f'holidays are confirmed until {until or date.min}, less than twelve months ahead: see holidays.toml')
+    if clock.set_to():
+        yield Finding('warning', f'the clock is set to {clock.set_to()} and stands still: mesa clock clear')
+    elif clock_file(instance.root).exists():
+        yield Finding('warning', f'{clock_file(instance.root)} is ignored, for this site is no demo; remove it')
+
+
+OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site)
