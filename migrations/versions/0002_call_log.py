@@ -30,12 +30,15 @@ def upgrade() -> None:
     op.create_table(
         'journal_positions',
         sa.Column('source', sa.String(8), nullable=False),
-        sa.Column('file', sa.String(80), nullable=False),
+        sa.Column('device', sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column('inode', sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column('head', sa.String(64), nullable=False),
         sa.Column('offset', sa.BigInteger, nullable=False),
         sa.Column('tail', sa.String(64), nullable=False),
+        sa.Column('repeats', sa.Text, nullable=False),
         sa.Column('name', sa.String(255), nullable=False),
         sa.Column('read_at', UtcDateTime, nullable=False),
-        sa.PrimaryKeyConstraint('source', 'file', name=op.f('pk_journal_positions')))
+        sa.PrimaryKeyConstraint('source', 'device', 'inode', name=op.f('pk_journal_positions')))
     op.create_table(
         'journal_rejects',
         sa.Column('id', RowId, autoincrement=True, nullable=False),
