@@ -5,25 +5,21 @@ run lists everything. What the files say *together* is judged by `config.check`.
 """
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from config import shapes
+from config.documents import Document, Findings, line_named, read_document
 from config.hours import zone as zone_called
 from config.phones import e164
 from config.problems import ConfigErrors, Problem
-from config.site_files import NEEDED, Unreadable, decode_utf8, names_in, read_bytes, strangers
-from config.toml_lines import KeyPath, key_lines, key_text, nearest_line
+from config.site_files import Unreadable, decode_utf8, names_in, read_bytes, strangers
+from config.toml_lines import KeyPath
 from config.users_csv import read_users
 from config.values import (
     Agent,
@@ -51,7 +47,6 @@ DAYS = ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sun
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)            # an override without `since` is in force already
 SPAN = re.compile(r'([01]\d|2[0-4]):([0-5]\d) ?- ?([01]\d|2[0-4]):([0-5]\d)')
 Table = Mapping[str, Any]
-S = TypeVar('S', bound=shapes.Shape)
 
 
 @dataclass(frozen=True)
@@ -73,138 +68,14 @@ def load(folder: Path) -> Site:
 
 def read(folder: Path) -> Reading:
     """The site as far as it can be read, with all problems. A site with errors is only good for further checks, not for calls."""
-    found = _Findings(folder)
+    found = Findings(folder)
     for name, advice in strangers(folder):
         found.problem(Where(name, 1, 'file'), advice, 'warning')
     site = _site(found)
     return Reading(site, tuple(sorted(found.problems)), frozenset(found.unread))
 
 
-@dataclass
-class _Findings:
-    """What has been found while one folder is read."""
-
-    folder: Path
-    problems: list[Problem] = field(default_factory=list)
-    unread: set[tuple[str, str]] = field(default_factory=set)
-    places: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def problem(self, where: Where, message: str, severity: Any = 'error') -> None:
-        self.problems.append(Problem(where, message, severity))
-
-
-@dataclass(frozen=True)
-class _Document:
-    """One TOML file: its values, its keys' lines, and where to report."""
-
-    found: _Findings
-    file: str
-    data: Table
-    lines: dict[KeyPath, int]
-    readable: bool = True
-
-    def where(self, *path: str | int) -> Where:
-        return Where(self.file, nearest_line(self.lines, path), key_text(path))
-
-    def problem(self, path: KeyPath, message: str) -> None:
-        self.found.problem(self.where(*path), message)
-
-    def whole(self, shape: type[S]) -> S | None:
-        """The file as one table; None when it cannot be read."""
-        return self.shaped(shape, self.data) if self.readable else None
-
-    def shaped(self, shape: type[S], values: Any, path: KeyPath = ()) -> S | None:
-        """The values as a table of the given shape; None when something needed is missing. A faulty value counts as not given."""
-        if not isinstance(values, dict):
-            self.problem(path, f'{_shown(values)} stands here instead of a table: give it keys of its own')
-            return None
-        try:
-            return shape.model_validate(values)
-        except ValidationError as failure:
-            errors = failure.errors(include_url=False, include_context=False)
-        for error in errors:
-            self.problem(path + error['loc'], _sentence(error, shape))
-        faulty = {error['loc'][0] for error in errors}
-        try:
-            return shape.model_validate({key: value for key, value in values.items() if key not in faulty})
-        except ValidationError:
-            return None
-
-    def tables(self, shape: type[S], kind: str) -> Iterator[tuple[str, S]]:
-        """The file's tables by name; those that cannot be read are noted as unread."""
-        for name, values in self.data.items():
-            table = self.shaped(shape, values, (name,))
-            if table is None:
-                self.found.unread.add((kind, name))
-            else:
-                yield name, table
-
-    def elements(self, shape: type[S], tables: shapes.Tables, *path: str | int) -> Iterator[tuple[KeyPath, S]]:
-        """The elements of an array of tables that can be read, each with its path."""
-        for index, values in enumerate(tables):
-            element = self.shaped(shape, values, (*path, index))
-            if element is not None:
-                yield (*path, index), element
-
-
-def _document(found: _Findings, file: str, *kinds: str) -> _Document:
-    """A file's values; empty, with a problem and its kinds marked as unread, when it cannot be read."""
-    try:
-        text = decode_utf8(read_bytes(found.folder, file))
-        data = tomllib.loads(text)
-        lines = key_lines(text)
-    except FileNotFoundError:
-        if file not in NEEDED:
-            return _Document(found, file, {}, {})
-        where, message = Where(file, 1, 'file'), 'the file is missing: copy it from config/example and edit it'
-    except Unreadable as error:
-        where, message = Where(file, _line_named(str(error)), 'file'), str(error)
-    except RecursionError:
-        where, message = Where(file, 1, 'file'), 'brackets are nested too deeply: simplify the file'
-    except ValueError as error:                        # TOMLDecodeError, and whatever int() and date() refuse
-        where, message = Where(file, _syntax_line(str(error), text), 'file'), f'this is not TOML: {error}'
-    else:
-        found.places.update({(file, key_text(path)): line for path, line in lines.items()})
-        return _Document(found, file, data, lines)
-    found.problem(where, message)
-    found.unread |= {(kind, '*') for kind in kinds}
-    return _Document(found, file, {}, {}, readable=False)
-
-
-def _line_named(message: str) -> int:
-    match = re.match(r'line (\d+) ', message)
-    return int(match.group(1)) if match else 1
-
-
-def _syntax_line(message: str, text: str) -> int:
-    match = re.search(r'\(at line (\d+), column \d+\)', message)
-    if match:
-        return int(match.group(1))
-    return max(1, len(text.splitlines())) if 'end of document' in message else 1
-
-
-def _sentence(error: ErrorDetails, shape: type[shapes.Shape]) -> str:
-    """What pydantic found, as advice."""
-    name, value = str(error['loc'][-1]), _shown(error['input'])
-    if error['type'] == 'missing' and (shape, name) == (shapes.OverrideShape, 'until'):
-        return 'an override always carries an expiry (mission.md 2.4): add until = 2026-12-31T20:00:00 or the like'
-    if error['type'] == 'missing':
-        return f'{name!r} is missing: add it'
-    if error['type'] == 'extra_forbidden':
-        near = difflib.get_close_matches(name, shape.model_fields, n=1)
-        known = ', '.join(shape.model_fields)
-        return f'there is no key {name!r} here: ' + (f'did you mean {near[0]!r}?' if near else f'the keys are {known}')
-    if error['type'] == 'string_pattern_mismatch':
-        return f'{value} holds characters that are not allowed here: correct it'
-    return f'{value} is not right here: ' + error['msg'].replace('Input should', 'it should').replace('String should', 'it should')
-
-
-def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, (str, int, float, bool)) else str(value)
-    return text if len(text) <= 60 else text[:57] + '...'
-
-
-def _zone(document: _Document, path: KeyPath, name: str, otherwise: ZoneInfo) -> ZoneInfo:
+def _zone(document: Document, path: KeyPath, name: str, otherwise: ZoneInfo) -> ZoneInfo:
     try:
         return zone_called(name)
     except ValueError as error:
@@ -212,15 +83,15 @@ def _zone(document: _Document, path: KeyPath, name: str, otherwise: ZoneInfo) ->
         return otherwise
 
 
-def _phone(document: _Document, path: KeyPath, text: str) -> str | None:
+def _phone(document: Document, path: KeyPath, text: str) -> str | None:
     number = e164(text)
     if number is None:
         document.problem(path, f'{text!r} is not a telephone number: write ten digits, or + and the country code')
     return number
 
 
-def _site(found: _Findings) -> Site:
-    document = _document(found, 'site.toml', 'site')
+def _site(found: Findings) -> Site:
+    document = read_document(found, 'site.toml', 'site')
     top = document.whole(shapes.SiteFile)
     head = document.shaped(shapes.SiteShape, top.site, ('site',)) if top else None
     if head is None:
@@ -249,12 +120,12 @@ def _site(found: _Findings) -> Site:
         places=found.places)
 
 
-def _policy(document: _Document, values: Table, base: Policy) -> Policy:
+def _policy(document: Document, values: Table, base: Policy) -> Policy:
     shape = document.shaped(shapes.PolicyShape, values, ('policy',))
     return replace(base, **shape.given()) if shape else base
 
 
-def _trunks(document: _Document, top: shapes.SiteFile | None) -> tuple[Trunk, ...]:
+def _trunks(document: Document, top: shapes.SiteFile | None) -> tuple[Trunk, ...]:
     trunks = tuple(Trunk(trunk.name, tuple(trunk.addresses), document.where(*path))
                    for path, trunk in document.elements(shapes.TrunkShape, top.trunk if top else [], 'trunk'))
     if top is None or len(trunks) < len(top.trunk):
@@ -262,14 +133,14 @@ def _trunks(document: _Document, top: shapes.SiteFile | None) -> tuple[Trunk, ..
     return trunks
 
 
-def _emergency(document: _Document, top: shapes.SiteFile | None) -> Emergency:
+def _emergency(document: Document, top: shapes.SiteFile | None) -> Emergency:
     shape = document.shaped(shapes.EmergencyShape, top.emergency, ('emergency',)) if top and top.emergency is not None else None
     shape = shape or shapes.EmergencyShape()
     return Emergency(tuple(shape.numbers), shape.address, document.where('emergency'))
 
 
-def _calendars(found: _Findings, zone: ZoneInfo) -> dict[str, Calendar]:
-    document = _document(found, 'calendars.toml', 'calendar')
+def _calendars(found: Findings, zone: ZoneInfo) -> dict[str, Calendar]:
+    document = read_document(found, 'calendars.toml', 'calendar')
     return {
         name: Calendar(
             name=name,
@@ -281,7 +152,7 @@ def _calendars(found: _Findings, zone: ZoneInfo) -> dict[str, Calendar]:
         for name, shape in document.tables(shapes.CalendarShape, 'calendar')}
 
 
-def _spans(document: _Document, name: str, key: str, texts: list[str]) -> tuple[Span, ...]:
+def _spans(document: Document, name: str, key: str, texts: list[str]) -> tuple[Span, ...]:
     spans = []
     for index, text in enumerate(texts):
         span = _span(text)
@@ -301,8 +172,8 @@ def _span(text: str) -> Span | None:
     return span if max(span.opens, span.closes) <= 24 * 60 else None
 
 
-def _holidays(found: _Findings) -> HolidayBook:
-    document = _document(found, 'holidays.toml', 'holidays')
+def _holidays(found: Findings) -> HolidayBook:
+    document = read_document(found, 'holidays.toml', 'holidays')
     top = document.whole(shapes.HolidaysFile)
     if top is None:
         found.unread.add(('holidays', '*'))
@@ -311,8 +182,8 @@ def _holidays(found: _Findings) -> HolidayBook:
     return HolidayBook(days, top.confirmed_until, top.confirmed_by)
 
 
-def _overrides(found: _Findings, lines: Mapping[str, Line], calendars: Mapping[str, Calendar], zone: ZoneInfo) -> tuple[Override, ...]:
-    document = _document(found, 'overrides.toml', 'override')
+def _overrides(found: Findings, lines: Mapping[str, Line], calendars: Mapping[str, Calendar], zone: ZoneInfo) -> tuple[Override, ...]:
+    document = read_document(found, 'overrides.toml', 'override')
     top = document.whole(shapes.OverridesFile)
     overrides = []
     for path, shape in document.elements(shapes.OverrideShape, top.override if top else [], 'override'):
@@ -336,8 +207,8 @@ def _instant(moment: datetime, local: ZoneInfo) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=local)).astimezone(UTC)
 
 
-def _menus(found: _Findings) -> dict[str, Menu]:
-    document = _document(found, 'menus.toml', 'menu')
+def _menus(found: Findings) -> dict[str, Menu]:
+    document = read_document(found, 'menus.toml', 'menu')
     menus = {}
     for name, shape in document.tables(shapes.MenuShape, 'menu'):
         choices = tuple(Choice(choice.key, choice.goto, choice.prompt)
@@ -349,30 +220,30 @@ def _menus(found: _Findings) -> dict[str, Menu]:
     return menus
 
 
-def _queues(found: _Findings) -> dict[str, QueueDef]:
-    document = _document(found, 'queues.toml', 'queue')
+def _queues(found: Findings) -> dict[str, QueueDef]:
+    document = read_document(found, 'queues.toml', 'queue')
     return {name: QueueDef(name=name, where=document.where(name), **shape.given())
             for name, shape in document.tables(shapes.QueueShape, 'queue')}
 
 
-def _agents(found: _Findings) -> dict[str, Agent]:
-    document = _document(found, 'agents.toml', 'agent')
+def _agents(found: Findings) -> dict[str, Agent]:
+    document = read_document(found, 'agents.toml', 'agent')
     return {login: Agent(login, shape.name, shape.extension, tuple(shape.queues), document.where(login))
             for login, shape in document.tables(shapes.AgentShape, 'agent')}
 
 
-def _prompt_texts(found: _Findings) -> dict[str, str]:
-    document = _document(found, 'prompts.toml', 'text')
+def _prompt_texts(found: Findings) -> dict[str, str]:
+    document = read_document(found, 'prompts.toml', 'text')
     top = document.whole(shapes.PromptsFile)
     return dict(top.texts) if top else {}
 
 
-def _clients(found: _Findings, policy: Policy) -> tuple[dict[str, Client], dict[str, Line]]:
+def _clients(found: Findings, policy: Policy) -> tuple[dict[str, Client], dict[str, Line]]:
     clients: dict[str, Client] = {}
     lines: dict[str, Line] = {}
     for file in names_in(found.folder, 'clients', '.toml'):
         key = file.removeprefix('clients/').removesuffix('.toml')
-        document = _document(found, file, 'line')
+        document = read_document(found, file, 'line')
         shape = document.whole(shapes.ClientFile)
         if shape is None:
             found.unread |= {('client', key), ('line', '*')}
@@ -388,7 +259,7 @@ def _clients(found: _Findings, policy: Policy) -> tuple[dict[str, Client], dict[
     return clients, lines
 
 
-def _client(document: _Document, key: str, shape: shapes.ClientFile, policy: Policy) -> Client:
+def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Policy) -> Client:
     found = document.found
     file = f'clients/{key}.users.csv'
     try:
@@ -420,7 +291,7 @@ def _client(document: _Document, key: str, shape: shapes.ClientFile, policy: Pol
         where=document.where())
 
 
-def _lines(document: _Document, client: str, shape: shapes.ClientFile, taken: Mapping[str, Line]) -> Iterator[Line]:
+def _lines(document: Document, client: str, shape: shapes.ClientFile, taken: Mapping[str, Line]) -> Iterator[Line]:
     """The client's lines. A number belongs to one client and modality (mission.md 1.1): of two the first one is kept."""
     mine: dict[str, Line] = {}
     readable = list(document.elements(shapes.LineShape, shape.line, 'line'))
@@ -440,11 +311,11 @@ def _lines(document: _Document, client: str, shape: shapes.ClientFile, taken: Ma
     yield from mine.values()
 
 
-def _fragments(found: _Findings) -> dict[str, str]:
+def _fragments(found: Findings) -> dict[str, str]:
     fragments = {}
     for file in names_in(found.folder, 'custom', '.conf'):
         try:
             fragments[file] = decode_utf8(read_bytes(found.folder, file))
         except Unreadable as error:
-            found.problem(Where(file, _line_named(str(error)), 'file'), str(error))
+            found.problem(Where(file, line_named(str(error)), 'file'), str(error))
     return fragments
