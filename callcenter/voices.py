@@ -28,6 +28,7 @@ NAME = re.compile(r'[a-z0-9][a-z0-9_-]*')
 PLAYABLE = ('.wav', '.gsm', '.ulaw', '.alaw', '.sln', '.g722')
 RATE = 8000
 LARGEST = 50 * 1024 * 1024                             # bytes of a recording
+WAV_HEADER = 44                                        # bytes, as sox writes it
 PCM, EXTENSIBLE = 1, 0xFFFE                            # wFormatTag
 SPEAK = ('espeak-ng', '-v', 'es-419+f2', '-s', '150', '-b', '1', '--stdin', '--stdout')
 TO_TELEPHONE = ('-r', str(RATE), '-c', '1', '-b', '16', '-e', 'signed-integer', '-t', 'wav')
@@ -255,9 +256,9 @@ def _convert(target: Path, content: bytes, effects: Sequence[str]) -> None:
     """Write 8 kHz mono 16-bit PCM, whole or not at all. The length told is not believed: espeak-ng writes its header too early."""
     aside = target.with_suffix('.new')
     _run(('sox', '-D', '-G', '--ignore-length', '-t', 'wav', '-', *TO_TELEPHONE, str(aside), *effects), content)
-    if _facts(aside.read_bytes()).sound_bytes == 0:
+    if not any(aside.read_bytes()[WAV_HEADER:]):
         aside.unlink()
-        raise Complaint(f'The prompt {target.stem} came out empty. Change its text or record it.')
+        raise Complaint(f'Nothing can be heard in the prompt {target.stem}. Change its text or record it.')
     aside.replace(target)
 
 
