@@ -9,26 +9,31 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from callcenter import voices
-from callcenter.applied import applied_files, applied_number, lay_down, switch_to
+from callcenter.applied import applied_files, applied_number, lay_down, switch_to, write_files
 from callcenter.asterisk import Asterisk
 from callcenter.console import Complaint
-from callcenter.dialplan import APPLICATIONS, Dialplan, dialplan_problems
 from callcenter.hours_table import current_tables, write_hours
 from callcenter.instance import Instance
-from config.check import Known, check
+from config.check import Known, check_reading
 from config.fragments import FragmentKnown, check_fragments
-from config.load import load
+from config.load import load, read
 from config.phones import spellings
 from config.problems import ConfigErrors, Problem
 from config.render import render
-from config.values import Site
+from config.rendered import rendered_problems
+from config.values import Site, Where
 from storage.engine import Database
 from ticketing.users import import_users
 
@@ -58,15 +63,17 @@ class Applied:
     verified: bool
 
 
-def problems_of(folder: Path, prefix: Path, today: Callable[[Site], object]) -> tuple[Site | None, list[Problem]]:
-    """Everything wrong with a site's files, in one go; the site itself when its files could be read."""
-    try:
-        site = load(folder)
-    except ConfigErrors as errors:
-        return None, list(errors.problems)
+def problems_of(folder: Path, prefix: Path, today: Callable[[Site], date], applications: frozenset[str] = frozenset()) -> tuple[Site, list[Problem]]:
+    """The site of a folder as far as it can be read, and everything wrong with it, in one go.
+
+    `applications` are those of the running Asterisk; empty: not known.
+    """
+    reading = read(folder)
+    site = reading.site
     prompts = voices.known_prompts(prefix, site, folder)
-    problems = check(site, Known(prompts=prompts, today=today(site), applications=APPLICATIONS))
-    problems += check_fragments(site.fragments, FragmentKnown(prompts=prompts, contexts=our_contexts(site), applications=APPLICATIONS))
+    problems = check_reading(reading, Known(prompts=prompts, today=today(site), applications=applications))
+    problems += voices.recording_problems(folder)
+    problems += check_fragments(site.fragments, FragmentKnown(prompts=prompts, contexts=our_contexts(site), applications=applications))
     return site, sorted(problems)
 
 
@@ -82,15 +89,31 @@ def our_contexts(site: Site) -> dict[str, frozenset[str]]:
 def draft(instance: Instance, folder: Path | None = None) -> Draft:
     """Load, check and render the edited files. Raises ConfigErrors with every problem; nothing is changed."""
     folder = folder or instance.place.edited_site
-    site, problems = problems_of(folder, instance.place.prefix, lambda s: instance.clock(s).now().astimezone(s.zone).date())
-    if site is None or any(p.severity == 'error' for p in problems):
+    site, problems = problems_of(folder, instance.place.prefix, lambda s: instance.clock(s).now().astimezone(s.zone).date(),
+                                 Asterisk(instance.place).applications())
+    if any(p.severity == 'error' for p in problems):
         raise ConfigErrors(problems)
     files = render(site, instance.place, instance.secrets(site))
-    prompts = voices.known_prompts(instance.place.prefix, site, folder)
-    broken = dialplan_problems(Dialplan.parse(files['extensions.conf'], site.fragments), prompts, frozenset(site.queues))
+    broken = rendered_problems(files, site, voices.known_prompts(instance.place.prefix, site, folder)) or second_opinion(files)
     if broken:
         raise ConfigErrors(broken)
     return Draft(site, folder, files, tuple(p for p in problems if p.severity == 'warning'))
+
+
+LINT_LINE = re.compile(r'(?P<path>[^:]+):(?P<line>\d+) (?P<code>[EWHIN]_\w+): (?P<text>.*)')
+# Classes of asterisklint that say nothing about a mistake: the dialplan's table of hours is another file, and it knows fewer applications than Asterisk 22.
+LINT_IGNORED = 'W_APP_MISSING,W_FUNC_MISSING,H_CONF_HAS_QUOTES,W_WSH_VARSET'
+
+
+def second_opinion(files: Mapping[str, str]) -> list[Problem]:
+    """What asterisklint, run as a program on the rendered files, has to say."""
+    with tempfile.TemporaryDirectory(prefix='mesa-lint-') as name:
+        folder = Path(name)
+        write_files(folder / 'asterisk', files)
+        done = subprocess.run([str(Path(sys.executable).with_name('asterisklint')), 'dialplan-check', str(folder / 'asterisk/extensions.conf')],
+                              capture_output=True, text=True, timeout=60, check=False, env={**os.environ, 'ALINT_IGNORE': LINT_IGNORED})
+    told = [LINT_LINE.match(line) for line in (done.stdout + done.stderr).splitlines()]
+    return [Problem(Where(Path(m['path']).name, int(m['line']), m['code']), m['text']) for m in told if m]
 
 
 def plan(instance: Instance, new: Draft) -> Iterator[str]:

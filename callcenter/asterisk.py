@@ -1,6 +1,7 @@
 """The running Asterisk of an instance, through its own console."""
 from __future__ import annotations
 
+import re
 import subprocess
 
 from callcenter.console import Complaint
@@ -18,6 +19,13 @@ class Asterisk:
     def is_running(self) -> bool:
         """Does it answer on its console?"""
         return self._socket.exists() and self._run('core show uptime').returncode == 0
+
+    def applications(self) -> frozenset[str]:
+        """What the dialplan may call, as this Asterisk has it loaded; empty when it does not run."""
+        if not self.is_running():
+            return frozenset()
+        listed = re.findall(r'^ *([A-Za-z][A-Za-z0-9_]*): ', self.command('core show applications'), re.MULTILINE)
+        return frozenset(listed)
 
     def command(self, text: str) -> str:
         """What the console answers. Complaint when it does not answer."""
