@@ -1,0 +1,236 @@
+"""The call log: calls folded from the journal, and what the call log owes to the folios.
+
+Everything here is made again from the journal at any time with the same result. What must happen outside the call log (a folio for a
+call that bypassed Mesa, the mark on a folio whose caller gave up) is written as a duty in the transaction that finds it, and crossed
+out when it is done; so a listener that dies in between does it after its next start, and both may be done twice but never forgotten.
+"""
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ami_listener.fold import CallRecord, fold
+from ami_listener.journal import insert_new
+from ami_listener.legs import Leg, moment
+from ami_listener.rows import READERS, OwnRow, own_line
+from ami_listener.tables import call_duties, call_legs, calls, fold_marks, journal
+from storage.engine import Database
+
+__all__ = ['Abandoned', 'CallLog', 'CallRecord', 'Leg', 'fold']
+
+log = logging.getLogger(__name__)
+OPEN_FOLIO = 'open_folio'
+MARK_ABANDONED = 'mark_abandoned'
+UNSERVED = frozenset({'abandoned', 'no_agent_timeout'})
+JOURNAL_BATCH = 4000                                   # rows of the journal folded in one transaction
+IN_AT_ONCE = 400                                       # values in one IN (...)
+CALL_COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name != 'legs')
+LEG_COLUMNS = tuple(field.name for field in fields(Leg))
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A caller left the queue at `at` (aware UTC) without having reached an agent; `folio` is the call's (mission.md 3.3)."""
+
+    linkedid: str
+    folio: str
+    at: datetime
+
+
+class CallLog:
+    """The calls of one database. Every method is one or more whole transactions and gives plain values; blocks.
+
+    `login_of` names the agent of a telephone's extension where queue_log does not.
+    """
+
+    def __init__(self, db: Database, login_of: Callable[[str], str] = str) -> None:
+        self._db = db
+        self._login_of = login_of
+
+    def catch_up(self, now: datetime) -> tuple[Abandoned, ...]:
+        """Fold everything that the journal got since the last time; see `refresh`. Idempotent, also when it dies half-way."""
+        found: tuple[Abandoned, ...] = ()
+        while self._is_behind():
+            with self._db.write() as connection:
+                news = connection.execute(
+                    select(journal.c.id, journal.c.linkedid, journal.c.source, journal.c.line, journal.c.at_us)
+                    .where(journal.c.id > _mark(connection)).order_by(journal.c.id).limit(JOURNAL_BATCH)).all()
+                touched = {row.linkedid for row in news} - {''}
+                for row in news:
+                    if row.source == 'queue' and '|QUEUESTART|' in row.line:
+                        touched |= _give_up_lost(connection, row.at_us)
+                found += self._refresh(connection, touched, now)
+                if news:
+                    _move_mark(connection, news[-1].id)
+        return found
+
+    def refresh(self, linkedids: Iterable[str], now: datetime) -> tuple[Abandoned, ...]:
+        """Fold these calls again and store them. Returns the folios whose callers gave up, newly found or not."""
+        with self._db.write() as connection:
+            return self._refresh(connection, set(linkedids), now)
+
+    def get(self, linkedid: str) -> CallRecord | None:
+        """One call with its legs."""
+        with self._db.read() as connection:
+            return next(iter(_read(connection, calls.c.linkedid == linkedid, 1)), None)
+
+    def list(self, limit: int = 50, since: datetime | None = None, until: datetime | None = None,
+             folio: str | None = None) -> Sequence[CallRecord]:
+        """The newest calls first; those that started within [since, until), or of one folio."""
+        wanted = [condition for condition in (
+            calls.c.started >= since if since else None, calls.c.started < until if until else None,
+            calls.c.folio == folio if folio else None) if condition is not None]
+        with self._db.read() as connection:
+            return _read(connection, and_(True, *wanted), limit)
+
+    def unfoliated_fallback_calls(self) -> Sequence[CallRecord]:
+        """Calls that may deserve a folio made afterwards and have none: served by the dialplan alone (mission.md 3.7), once they are
+        over or wait in the queue; or with a voice message that nobody has tied to a folio, once they are over. Oldest first."""
+        return self._owed(OPEN_FOLIO)
+
+    def unmarked_abandons(self) -> Sequence[Abandoned]:
+        """The abandoned folios that have not been marked yet, oldest first."""
+        return tuple(fact for call in self._owed(MARK_ABANDONED) if (fact := _abandoned(call)) is not None)
+
+    def attach_folio(self, linkedid: str, number: str, now: datetime) -> tuple[Abandoned, ...]:
+        """Tie a call to a folio that was made afterwards. It goes through the journal, so no later fold forgets it; the first one stays."""
+        row = OwnRow('FOLIO', _microseconds(now), linkedid, number)
+        with self._db.write() as connection:
+            insert_new(connection, journal, [_own(row, f'folio:{linkedid}')])
+            found = self._refresh(connection, {linkedid}, now)
+            _settle(connection, linkedid, OPEN_FOLIO, now)
+            return found
+
+    def settle(self, linkedid: str, duty: str, now: datetime) -> None:
+        """Cross out a duty: done, or found not to be needed."""
+        with self._db.write() as connection:
+            _settle(connection, linkedid, duty, now)
+
+    def failed(self, linkedid: str, duty: str, error: str) -> None:
+        """Note that a duty could not be done now; it stays open."""
+        with self._db.write() as connection:
+            connection.execute(update(call_duties).where(call_duties.c.linkedid == linkedid, call_duties.c.duty == duty)
+                               .values(tries=call_duties.c.tries + 1, error=error[:400]))
+
+    def _is_behind(self) -> bool:
+        with self._db.read() as connection:
+            newest = connection.scalar(select(func.max(journal.c.id)))
+            return newest is not None and newest > _mark(connection)
+
+    def _owed(self, duty: str) -> Sequence[CallRecord]:
+        with self._db.read() as connection:
+            owing = connection.scalars(
+                select(call_duties.c.linkedid).where(call_duties.c.done.is_(None), call_duties.c.duty == duty)
+                .order_by(call_duties.c.id).limit(IN_AT_ONCE)).all()
+            return _read(connection, calls.c.linkedid.in_(owing), IN_AT_ONCE)[::-1] if owing else ()
+
+    def _refresh(self, connection: Connection, linkedids: set[str], now: datetime) -> tuple[Abandoned, ...]:
+        records = []
+        for linkedid, rows in _rows_of(connection, linkedids).items():
+            record = self._fold(linkedid, rows)
+            if record is not None:
+                records.append(record)
+        if records:
+            _upsert(connection, calls, ('linkedid',), [_columns(record, CALL_COLUMNS) for record in records])
+            legs = [{'linkedid': record.linkedid, 'position': position, **_columns(leg, LEG_COLUMNS)}
+                    for record in records for position, leg in enumerate(record.legs)]
+            if legs:
+                _upsert(connection, call_legs, ('linkedid', 'position'), legs)
+        owed = [{'linkedid': record.linkedid, 'duty': duty, 'created': now, 'tries': 0} for record in records for duty in _duties(record)]
+        if owed:
+            insert_new(connection, call_duties, owed)
+        return tuple(fact for record in records if (fact := _abandoned(record)) is not None)
+
+    def _fold(self, linkedid: str, rows: Sequence[tuple[str, str]]) -> CallRecord | None:
+        try:
+            record = fold([READERS[source](line) for source, line in rows], self._login_of)
+        except Exception:
+            # One call that cannot be told must not keep the others out of the book; its rows stay in the journal.
+            log.exception('call %s: its journal cannot be folded', linkedid)
+            return None
+        return record and replace(record, linkedid=linkedid)
+
+
+def _duties(call: CallRecord) -> tuple[str, ...]:
+    """What this call owes to the folios."""
+    if call.direction == 'in' and call.folio is None and call.path != 'fallback-fax':
+        bypassed = call.is_fallback and (call.ended is not None or call.joined is not None)
+        if bypassed or (call.message is not None and call.ended is not None):
+            return (OPEN_FOLIO,)
+    return (MARK_ABANDONED,) if _abandoned(call) else ()
+
+
+def _abandoned(call: CallRecord) -> Abandoned | None:
+    if call.folio is None or call.disposition not in UNSERVED or call.left_queue is None:
+        return None
+    return Abandoned(call.linkedid, call.folio, call.left_queue)
+
+
+def _give_up_lost(connection: Connection, started_us: int) -> set[str]:
+    """Asterisk started anew at this time: the calls that were in progress before will never tell their end."""
+    lost = connection.scalars(select(calls.c.linkedid).where(calls.c.ended.is_(None), calls.c.started < moment(started_us))).all()
+    if lost:
+        insert_new(connection, journal, [_own(OwnRow('LOST', started_us, linkedid, ''), f'lost:{linkedid}') for linkedid in lost])
+    return set(lost)
+
+
+def _own(row: OwnRow, key: str) -> dict[str, Any]:
+    return {'key': key[:80], 'source': 'mesa', 'linkedid': row.linkedid, 'at_us': row.at_us, 'line': own_line(row)}
+
+
+def _rows_of(connection: Connection, linkedids: set[str]) -> dict[str, list[tuple[str, str]]]:
+    """The journal of these calls: linkedid -> (source, line) in order of arrival."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    wanted = sorted(linkedids)
+    for start in range(0, len(wanted), IN_AT_ONCE):
+        query = select(journal.c.linkedid, journal.c.source, journal.c.line).where(
+            journal.c.linkedid.in_(wanted[start:start + IN_AT_ONCE])).order_by(journal.c.id)
+        for linkedid, source, line in connection.execute(query):
+            found[linkedid].append((source, line))
+    return found
+
+
+def _read(connection: Connection, condition: Any, limit: int) -> Sequence[CallRecord]:
+    rows = connection.execute(select(calls).where(condition).order_by(calls.c.started.desc(), calls.c.linkedid.desc()).limit(limit)).all()
+    legs: dict[str, list[Leg]] = defaultdict(list)
+    found = [row.linkedid for row in rows]
+    for start in range(0, len(found), IN_AT_ONCE):
+        query = select(call_legs).where(call_legs.c.linkedid.in_(found[start:start + IN_AT_ONCE])).order_by(call_legs.c.position)
+        for leg in connection.execute(query).mappings():
+            legs[leg['linkedid']].append(Leg(*(leg[column] for column in LEG_COLUMNS)))
+    return tuple(replace(CallRecord(*(getattr(row, column) for column in CALL_COLUMNS)), legs=tuple(legs[row.linkedid])) for row in rows)
+
+
+def _columns(value: CallRecord | Leg, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _upsert(connection: Connection, table: Any, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    dialect = sqlite if connection.dialect.name == 'sqlite' else postgresql
+    insert = dialect.insert(table)
+    changes = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changes), rows)
+
+
+def _settle(connection: Connection, linkedid: str, duty: str, now: datetime) -> None:
+    connection.execute(update(call_duties).where(call_duties.c.linkedid == linkedid, call_duties.c.duty == duty)
+                       .values(done=now, error=None))
+
+
+def _mark(connection: Connection) -> int:
+    return connection.scalar(select(fold_marks.c.journal_id).where(fold_marks.c.name == 'calls')) or 0
+
+
+def _move_mark(connection: Connection, journal_id: int) -> None:
+    _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': journal_id}])
+
+
+def _microseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1_000_000)

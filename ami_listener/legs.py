@@ -1,0 +1,185 @@
+"""The legs of a call: the records that Asterisk's own CDR writes for it, told from the channel events alone.
+
+How the CDR engine of Asterisk 22 counts, as measured on it: a record belongs to a calling channel. The first begins with the channel and
+takes the first telephone that is rung; every further telephone begins a record of its own, answered from its beginning when the caller
+has been answered. A record ends when its telephone stops ringing or its conversation ends; if the caller goes on in the dialplan after
+that, one more record begins there. `billsec` counts from the caller's own answer, so a telephone nobody picked up can have some.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from ami_listener.rows import CelRow
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = 1_000_000
+GOES_ON_US = 20_000                                    # a channel that only falls out of Queue or Dial is gone sooner
+BUSY_CAUSE = 17
+NO_ANSWER_CAUSES = frozenset({0, 16, 18, 19, 26})
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One record as Asterisk's CDR has it. Aware UTC instants; whole seconds, rounded down; `peer` is the telephone rung, or ''."""
+
+    uniqueid: str
+    channel: str
+    peer: str
+    application: str
+    started: datetime
+    answered: datetime | None
+    ended: datetime | None
+    duration_s: int | None
+    billsec_s: int | None
+    disposition: str | None                            # 'ANSWERED' | 'NO ANSWER' | 'BUSY' | 'FAILED'; None: not over yet
+
+
+def legs_of(rows: Sequence[CelRow]) -> tuple[Leg, ...]:
+    """The legs of one linkedid, in order of their beginning; `rows` in order of time."""
+    telling = _Telling()
+    for row in rows:
+        telling.hear(row)
+    return tuple(_leg(record) for record in sorted(telling.records, key=lambda record: record.started))
+
+
+def moment(at_us: int) -> datetime:
+    """The aware UTC instant of a journal time."""
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+@dataclass
+class _Record:
+    caller: _Caller
+    started: int
+    peer: str = ''
+    peer_answered: bool = False
+    answered: int | None = None
+    ended: int | None = None
+    failure: str = 'NO ANSWER'
+
+
+@dataclass
+class _Caller:
+    """A channel that executes dialplan: what the CDR engine calls party A."""
+
+    uniqueid: str
+    channel: str
+    answered: int | None = None
+    application: str = ''
+    dialling: bool = False
+    left_application: int | None = None
+    hung_up: bool = False
+    records: list[_Record] = field(default_factory=list)
+
+    def last(self) -> _Record | None:
+        return self.records[-1] if self.records else None
+
+
+class _Telling:
+    """Listens to the rows of one call and keeps its records."""
+
+    def __init__(self) -> None:
+        self.callers: dict[str, _Caller] = {}
+        self.rung: dict[str, _Record] = {}             # by the rung channel's uniqueid
+        self.records: list[_Record] = []
+
+    def hear(self, row: CelRow) -> None:
+        caller = self.callers.get(row.uniqueid)
+        if caller is not None:
+            self._hear_caller(caller, row)
+        elif row.uniqueid in self.rung:
+            self._hear_rung(self.rung[row.uniqueid], row)
+        elif row.event == 'CHAN_START':
+            self._new_channel(row)
+
+    def _new_channel(self, row: CelRow) -> None:
+        dialling = next((caller for caller in reversed(self.callers.values()) if caller.dialling), None)
+        if dialling is None:
+            caller = self.callers[row.uniqueid] = _Caller(row.uniqueid, row.channel)
+            self._begin(caller, row.at_us)
+            return
+        record = dialling.last()
+        if record is None or record.peer or record.ended is not None:
+            record = self._begin(dialling, row.at_us)
+        record.peer = row.channel
+        self.rung[row.uniqueid] = record
+
+    def _hear_caller(self, caller: _Caller, row: CelRow) -> None:
+        if row.event == 'HANGUP':
+            self._hang_up(caller, row)
+            return
+        if row.event in ('CHAN_END', 'LINKEDID_END') or caller.hung_up:
+            return
+        if caller.left_application is not None and row.event != 'BRIDGE_EXIT':
+            self._go_on(caller)
+        if row.event == 'ANSWER' and caller.answered is None:
+            caller.answered = row.at_us
+            for record in caller.records:
+                if record.ended is None:
+                    record.answered = row.at_us
+        elif row.event == 'APP_START' and row.app in ('Queue', 'Dial'):
+            caller.application, caller.dialling = row.app, True
+        elif row.event == 'APP_START':
+            caller.application = row.app
+        elif row.event == 'APP_END' and row.app in ('Queue', 'Dial'):
+            caller.dialling, caller.left_application = False, row.at_us
+        elif row.event == 'BRIDGE_EXIT':
+            for record in caller.records:
+                if record.peer_answered and record.ended is None:
+                    record.ended = row.at_us
+
+    def _hear_rung(self, record: _Record, row: CelRow) -> None:
+        if record.ended is not None:
+            return
+        if row.event == 'ANSWER':
+            record.peer_answered = True
+        elif row.event in ('BRIDGE_EXIT', 'HANGUP'):
+            record.ended = row.at_us
+            if record.caller.application == 'Dial' and record.caller.answered is None:
+                record.failure = _failure(row)
+
+    def _hang_up(self, caller: _Caller, row: CelRow) -> None:
+        caller.hung_up, caller.dialling = True, False
+        left = caller.left_application
+        sent_off = str(row.extra.get('hangupsource', '')).startswith('dialplan/')
+        if left is not None and (sent_off or row.at_us - left > GOES_ON_US):
+            self._go_on(caller)
+        for record in caller.records:
+            if record.ended is None:
+                record.ended = row.at_us
+
+    def _go_on(self, caller: _Caller) -> None:
+        """The caller executes the next step after Queue or Dial: if all his records are over, a new one begins."""
+        left, caller.left_application = caller.left_application, None
+        if left is not None and all(record.ended is not None for record in caller.records):
+            self._begin(caller, left)
+
+    def _begin(self, caller: _Caller, at_us: int) -> _Record:
+        record = _Record(caller, at_us, answered=None if caller.answered is None else at_us)
+        caller.records.append(record)
+        self.records.append(record)
+        return record
+
+
+def _failure(row: CelRow) -> str:
+    """The disposition of a telephone that was rung by Dial and not picked up."""
+    if row.extra.get('hangupsource') != row.channel:
+        return 'NO ANSWER'                             # it was called off: the caller or another telephone was quicker
+    cause = row.extra.get('hangupcause')
+    if cause == BUSY_CAUSE:
+        return 'BUSY'
+    return 'NO ANSWER' if isinstance(cause, int) and cause in NO_ANSWER_CAUSES else 'FAILED'
+
+
+def _leg(record: _Record) -> Leg:
+    caller = record.caller
+    leg = Leg(caller.uniqueid, caller.channel, record.peer, caller.application, moment(record.started),
+              None if record.answered is None else moment(record.answered), None, None, None, None)
+    if record.ended is None:
+        return leg
+    reached = record.peer_answered if record.peer else record.answered is not None
+    billed = 0 if record.answered is None else record.ended - record.answered
+    return replace(leg, ended=moment(record.ended), duration_s=max(0, (record.ended - record.started) // SECOND),
+                   billsec_s=max(0, billed // SECOND), disposition='ANSWERED' if reached else record.failure)
