@@ -288,14 +288,15 @@ def read_block(stream: Any) -> dict[str, str] | None:
 class PromptTexts:
     """The words of a sound file: our own texts, the admin's, and Asterisk's numbers, letters and dates in short."""
 
-    def __init__(self, own: Mapping[str, str]) -> None:
-        self._own = own
+    def __init__(self, known: Mapping[str, str]) -> None:
+        """`known`: sound file -> text."""
+        self._known = known
 
     @classmethod
     def load(cls, admins: Mapping[str, str], file: Path = TEXTS) -> PromptTexts:
-        """The texts of the program, over them the admin's."""
-        texts = tomllib.loads(file.read_text(encoding='utf-8'))['texts']
-        return cls({**texts, **admins})
+        """The texts of the program, played as `mesa/NAME`, and the admin's, played as `site/NAME`."""
+        ours = tomllib.loads(file.read_text(encoding='utf-8'))['texts']
+        return cls({**{f'mesa/{name}': text for name, text in ours.items()}, **{f'site/{name}': text for name, text in admins.items()}})
 
     def text(self, prompt: str) -> str:
         """The words in Spanish, '' when nobody knows them."""
@@ -308,7 +309,7 @@ class PromptTexts:
             return names[int(number[2]) % len(names)]
         if folder in ('digits', 'letters'):
             return name.removeprefix('h-')
-        return self._own.get(prompt, self._own.get(name, ''))
+        return self._known.get(prompt, '')
 
 
 def spoken_digits(prompts: tuple[str, ...], after: str) -> str:

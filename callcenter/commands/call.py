@@ -33,7 +33,7 @@ NOT_REACHED = 3
 @click.argument('number')
 @click.option('--from', 'caller', required=True, metavar='NUMBER', help='The caller: ten digits, E.164, or "anonymous".')
 @click.option('--keys', default='', metavar='ITEMS',
-              help="Comma separated, one item for each prompt that takes keys: 1 or 48213307#; w waits one prompt, h hangs up.")
+              help='Comma separated, one item for each prompt that takes keys: 1 or 48213307#; w waits one prompt, h hangs up.')
 @click.option('--wait', 'wait_s', default=3.0, show_default=True, metavar='SECONDS', help='How long to stay in a queue, or with an agent.')
 @click.option('--timeout', 'timeout_s', default=180.0, show_default=True, metavar='SECONDS', help='The call is ended after so long.')
 @click.option('--wav', type=click.Path(dir_okay=False, path_type=Path), help='Keep a recording of what the caller hears.')
