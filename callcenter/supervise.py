@@ -25,8 +25,7 @@ if __name__ == '__main__':                             # before anything imports
     asyncioreactor.install(asyncio.get_event_loop())
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
+from twisted.internet.protocol import ProcessProtocol
 
 from callcenter.clock import tell_asterisk
 from callcenter.console import Complaint
@@ -34,6 +33,7 @@ from callcenter.files import write_whole
 from callcenter.instance import Instance
 from callcenter.provision import asterisk_command
 from callcenter.running import state_file, write_pid
+from callcenter.services import serving_file
 
 START_PATIENCE_S = 60.0
 FIRST_DELAY_S = 0.2
@@ -196,14 +196,12 @@ class Supervisor:
         await deferToThread(tell_asterisk, self._instance.place, clock.set_to())
 
     async def _mesa_answers(self) -> bool:
-        from twisted.internet.endpoints import TCP4ClientEndpoint
-        place = self._instance.place
+        # Its own word, not its port: that may answer for another program, which is why Mesa cannot start.
         try:
-            connected = await TCP4ClientEndpoint(self._reactor, place.agi_host, place.ports.agi, 5).connect(Factory.forProtocol(Protocol))
-        except ConnectError:
+            serving = json.loads(serving_file(self._instance.root).read_text())
+        except FileNotFoundError:
             return False
-        connected.transport.abortConnection()
-        return True
+        return bool(serving['pid'] == self.children[1].pid)
 
 
 def run(root: Path, lock: int, report_to: int, when_ready: str) -> int:

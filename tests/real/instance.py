@@ -1,0 +1,110 @@
+"""A whole Mesa for tests: a real Asterisk and Mesa's services in a folder and on ports of their own, stopped without a trace."""
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from callcenter.asterisk import Asterisk
+from callcenter.instance import Instance
+from callcenter.running import state, supervisor_pid
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_S = 90
+GONE_S = 15
+
+
+class RealMesa:
+    """One running instance. `edit` may change the copy of the example site before the first start; `clock` stops the clock there."""
+
+    def __init__(self, root: Path, edit: Callable[[Path], None] | None = None, clock: str | None = None,
+                 environment: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self._environment = _plain_environment() | {'MESA_FREE_PORTS': '1'} | dict(environment or {})
+        with patch.dict(os.environ, self._environment):
+            self.instance = Instance.create(root)
+        if edit:
+            edit(self.instance.place.edited_site)
+        self.place = self.instance.place
+        self._seen: set[int] = set()
+        self.start(clock)
+
+    def start(self, clock: str | None = None) -> None:
+        """Start Asterisk and Mesa; returns when both answer."""
+        done = self.mesa('up', '--detach', *(('--clock', clock) if clock else ()))
+        assert done.returncode == 0, f'mesa up failed:\n{done.stdout}{done.stderr}{self._logs()}'
+        self._seen |= {self.supervisor, *self.pids.values()}
+
+    def stop(self) -> None:
+        """Stop both, and see that no process of theirs is left."""
+        self._seen |= {pid for pid in self.pids.values() if pid}
+        done = self.mesa('down')
+        assert done.returncode == 0, done.stdout + done.stderr
+        left = [pid for pid in self._seen if not _ends(pid)]
+        assert not left, f'processes are left behind: {left}'
+
+    def mesa(self, *words: str, patience_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+        """Run a command line on this instance: mesa('line', 'list')."""
+        command = [sys.executable, '-P', '-m', 'callcenter', '--instance', str(self.root), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=patience_s, env=self._environment,
+                              stdin=subprocess.DEVNULL, check=False)
+
+    def json(self, *words: str) -> Any:
+        """What a command answers to --json; it must succeed."""
+        done = self.mesa(*words, '--json')
+        assert done.returncode == 0, f'mesa {" ".join(words)} failed:\n{done.stdout}{done.stderr}'
+        return json.loads(done.stdout)
+
+    def clock(self, time: str | None) -> None:
+        """Stop the clock at a local time of the site, or let it run again."""
+        done = self.mesa('clock', 'set', time) if time else self.mesa('clock', 'clear')
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def asterisk_cli(self, command: str) -> str:
+        """What Asterisk's console answers."""
+        return Asterisk(self.place).command(command)
+
+    @property
+    def supervisor(self) -> int:
+        """The process that keeps the others running."""
+        pid = supervisor_pid(self.root)
+        assert pid is not None, 'nobody supervises'
+        return pid
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes 'asterisk' and 'mesa'; without one that does not run now."""
+        told = state(self.root)
+        return {name: told[name]['pid'] for name in ('asterisk', 'mesa') if name in told and told[name]['pid']}
+
+    @property
+    def database_url(self) -> str:
+        """The books of this instance."""
+        return Instance.open(self.root).database_url if 'MESA_DATABASE' not in self._environment else self._environment['MESA_DATABASE']
+
+    def _logs(self) -> str:
+        files = [*sorted((self.root / 'log').glob('*.log')), self.place.asterisk_log / 'messages.log']
+        return ''.join(f'\n== {file}\n{file.read_text(errors="replace")[-3000:]}' for file in files if file.exists())
+
+
+def _plain_environment() -> dict[str, str]:
+    """Without what would lead to somebody's own instance."""
+    return {name: value for name, value in os.environ.items() if name not in ('MESA_INSTANCE', 'MESA_DATABASE')}
+
+
+def _ends(pid: int) -> bool:
+    """Whether a process is gone or goes within the patience."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], GONE_S)[0])
+    finally:
+        os.close(handle)
