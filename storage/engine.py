@@ -159,11 +159,7 @@ class _SqliteBooks:
         """BEGIN IMMEDIATE has locked everybody out already."""
 
     def _open_writer(self) -> sqlite3.Connection:
-        # Made here so that nobody else can ever read it; the -wal and -shm files copy this mode.
-        try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640))
-        except OSError as error:
-            raise DatabaseUnavailable(f'{self._path}: {error.strerror}') from error
+        _make_file(self._path)
         connection = self._open()
         connection.execute('PRAGMA journal_mode=WAL')
         connection.execute('PRAGMA synchronous=FULL')        # NORMAL would lose the last commits at a power cut
@@ -178,6 +174,20 @@ class _SqliteBooks:
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(f'{self._path.absolute().as_uri()}?mode=rw', uri=True, timeout=0.1,
                                isolation_level=None, check_same_thread=False)
+
+
+def _make_file(path: Path) -> None:
+    """Make a database that is not there, so that nobody else can ever read it; the -wal and -shm files copy this mode.
+
+    One that is there must never be opened and closed beside SQLite: POSIX gives up all locks of a process when it closes any
+    handle of the file, and another process would then delete the WAL that is in use. Raises DatabaseUnavailable.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o640))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise DatabaseUnavailable(f'{path}: {error.strerror}') from error
 
 
 class _PostgresBooks:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -253,3 +255,23 @@ def test_no_call_time_is_lost_to_the_zone_of_the_server(db: Database) -> None:
         if db.dialect == 'postgresql':
             assert connection.scalar(text('SHOW TimeZone')) == 'UTC'
             assert connection.scalar(text('SELECT CAST(:now AS timestamptz)'), {'now': now}) == now
+
+
+def test_another_process_that_comes_and_goes_does_not_take_the_log_away(tmp_path: Path) -> None:
+    """The reader is open when the writer opens; a handle opened and closed there would give up the reader's lock."""
+    file = tmp_path / 'mesa.db'
+    db = Database(f'sqlite:///{file}')
+    with db.write() as connection:
+        connection.execute(text('CREATE TABLE t (x INTEGER)'))
+    db.close()
+    with db.read() as connection:
+        assert connection.execute(text('SELECT count(*) FROM t')).scalar() == 0
+    with db.write() as connection:
+        connection.execute(text('INSERT INTO t VALUES (1)'))
+    other = ('import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute("SELECT count(*) FROM t").fetchone()[0]); '
+             'c.execute("INSERT INTO t VALUES (2)"); c.commit(); c.close()')
+    assert subprocess.run([sys.executable, '-c', other, str(file)], capture_output=True, text=True, check=True).stdout == '1\n'
+    assert (tmp_path / 'mesa.db-wal').exists()
+    with db.write() as connection:
+        connection.execute(text('INSERT INTO t VALUES (3)'))
+    assert subprocess.run([sys.executable, '-c', other, str(file)], capture_output=True, text=True, check=True).stdout == '3\n'
