@@ -85,11 +85,16 @@ class Serving:
         secrets = self.instance.secrets(self.standing().site)
         return ListenerService(
             self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
-            open_folio=self.open_folio_of_call, mark_abandoned=self.folios.mark_abandoned)
+            open_folio=self.open_folio_of_call, mark_abandoned=self.folios.mark_abandoned, login_of=self.login_of)
 
     def open_folio_of_call(self, call: Any) -> str | None:
         from callcenter.afterwards import folio_of_call
         return folio_of_call(self.office, call, self.clock.set_to() or call.started)
+
+    def login_of(self, extension: str) -> str:
+        """The agent who has this extension; the extension itself when nobody has."""
+        agents = self.standing().site.agents.values()
+        return next((agent.login for agent in agents if agent.extension == extension), extension)
 
     def every(self, seconds: float, work: Callable[[], None]) -> None:
         """Run blocking work on a pool thread again and again; a failure is logged and tried again next time."""

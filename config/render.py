@@ -100,8 +100,9 @@ def _modules() -> list[str]:
     return [name for names in lines for name in names]
 
 
-def _seconds(minutes: int) -> int:
-    return minutes * 60
+def _seconds(minutes: float) -> int:
+    """At least one: Queue() takes zero for endless."""
+    return max(round(minutes * 60), 1)
 
 
 def _fallback_queue(line: Line) -> str:

@@ -62,15 +62,21 @@ class PolicyShape(Shape):
     status_tries: Annotated[int, Field(ge=1, le=9)] = 0
     status_numbers_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 0
     vip_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    vip_overtakes_minutes: Annotated[int, Field(ge=0, le=120)] = 0
+    vip_overtakes_minutes: Annotated[float, Field(ge=0, le=120)] = 0
     unflagged_on_vip_line: Literal['normal'] = 'normal'
     unlisted: Literal['serve', 'verify'] = 'serve'
     hours_by: Literal['line', 'site'] = 'line'
-    queue_wait_minutes: Annotated[int, Field(ge=1, le=240)] = 0
+    queue_wait_minutes: Annotated[float, Field(gt=0, le=240)] = 0
     spoken_description: bool = True
     message_seconds: Annotated[int, Field(ge=10, le=900)] = 0
     answer_percent: Annotated[int, Field(ge=1, le=100)] = 0
     answer_seconds: Annotated[int, Field(ge=1, le=600)] = 0
+    respond_high_minutes: Annotated[int, Field(ge=1, le=10_000)] = 0
+    respond_medium_minutes: Annotated[int, Field(ge=1, le=10_000)] = 0
+    respond_low_minutes: Annotated[int, Field(ge=1, le=10_000)] = 0
+    resolve_high_hours: Annotated[int, Field(ge=1, le=1000)] = 0
+    resolve_medium_hours: Annotated[int, Field(ge=1, le=1000)] = 0
+    resolve_low_hours: Annotated[int, Field(ge=1, le=1000)] = 0
 
 
 class CalendarShape(Shape):

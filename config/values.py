@@ -118,15 +118,21 @@ class Policy:
     status_tries: int = 3
     status_numbers_per_hour: int = 20
     vip_percent: int = 5
-    vip_overtakes_minutes: int = 10
+    vip_overtakes_minutes: float = 10
     unflagged_on_vip_line: str = 'normal'             # 'normal': told his own number, queued at normal priority
     unlisted: str = 'serve'                           # 'serve' | 'verify' (an agent verifies) (mission.md 1.5)
     hours_by: str = 'line'                            # 'line' | 'site' (mission.md 2.3)
-    queue_wait_minutes: int = 30
+    queue_wait_minutes: float = 30
     spoken_description: bool = True
     message_seconds: int = 180
     answer_percent: int = 80
     answer_seconds: int = 20
+    respond_high_minutes: int = 15                    # of open time, as are the next five
+    respond_medium_minutes: int = 60
+    respond_low_minutes: int = 240
+    resolve_high_hours: int = 4
+    resolve_medium_hours: int = 10
+    resolve_low_hours: int = 24
 
 
 @dataclass(frozen=True)
