@@ -1,0 +1,1 @@
+"""FastAGI: the server, one caller's session, and one handler a file."""
