@@ -44,7 +44,7 @@ def extensions_are_free(site: Site, known: Known) -> Iterator[Problem]:
         here = place(site, agent.where, 'extension')
         if not EXTENSION.fullmatch(agent.extension):
             yield Problem(here, f'extension {agent.extension!r} cannot be dialled: use 2 to 8 digits')
-        elif agent.extension in site.emergency.numbers:
+        elif agent.extension in {'911', *site.emergency.numbers}:
             yield Problem(here, f'extension {agent.extension} is an emergency number: choose another')
         elif agent.extension in first:
             other = first[agent.extension]

@@ -48,7 +48,7 @@ def queues_and_agents_fit(site: Site, known: Known) -> Iterator[Problem]:
     for queue in site.queues.values():
         if absent(queue.client, 'client', site.clients, known):
             yield Problem(place(site, queue.where, 'client'), f'no client is called {queue.client!r}: {choose(site.clients)}')
-        if not agents_unread and not any(queue.name in agent.queues for agent in site.agents.values()):
+        elif not agents_unread and not any(queue.name in agent.queues for agent in site.agents.values()):
             yield Problem(queue.where, f'nobody answers in queue {queue.name!r}: add it to an agent in agents.toml', 'warning')
     for agent in site.agents.values():
         for index, name in enumerate(agent.queues):

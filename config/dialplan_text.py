@@ -119,7 +119,8 @@ class _Parser:
         here = f'{self._context},{self._extension or "?"},{text.strip()}'
         priority, called = PRIORITY.fullmatch(text.strip()), CALL.fullmatch(call.strip())
         if not (comma and second_comma and priority and called and self._extension):
-            self._problem(number, here, f'{_short(value)} cannot be read: write exten => NAME,1,Application(...) or same => n,Application(...)')
+            self._problem(number, here,
+                          f'{_short(value)} cannot be read: write exten => NAME,1,Application(...) or same => n,Application(...)')
             return
         if priority[1].lower() == 'hint':
             return

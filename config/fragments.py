@@ -34,7 +34,13 @@ REFUSED_FUNCTIONS = re.compile(r'\b(SHELL|EVAL|FILE|CURL|ENV|STAT|ODBC_[A-Z_]+|A
 OUR_VARIABLE = re.compile(r'(?:GLOBAL\(|SHARED\()?_{0,2}MESA_', re.IGNORECASE)
 OUR_STORE = re.compile(r'\bDB(?:_DELETE)?\(\s*mesa/', re.IGNORECASE)
 # After one of these a call has spent time, heard something or ended, so a circle through it does not spin.
-TAKES_TIME = frozenset(['agentlogin', 'background', 'backgrounddetect', 'bridge', 'busy', 'confbridge', 'congestion', 'controlplayback', 'dial', 'directory', 'echo', 'followme', 'hangup', 'milliwatt', 'morsecode', 'musiconhold', 'page', 'park', 'parkedcall', 'playback', 'privacymanager', 'queue', 'read', 'receivefax', 'retrydial', 'return', 'sayalpha', 'sayalphacase', 'saycountedadj', 'saycountednoun', 'saydigits', 'sayfraction', 'saymoney', 'saynumber', 'sayordinal', 'sayphonetic', 'sayunixtime', 'senddtmf', 'sendfax', 'transfer', 'voicemailmain', 'wait', 'waitdigit', 'waitexten', 'waitfornoise', 'waitforring', 'waitforsilence', 'waituntil', 'zapateller'])                                       # noqa: SIM905: a list of words reads better than 50 quoted ones
+TAKING_TIME = """
+    agentlogin background backgrounddetect bridge busy confbridge congestion controlplayback dial directory echo followme
+    hangup milliwatt morsecode musiconhold page park parkedcall playback privacymanager queue read receivefax retrydial return
+    sayalpha sayalphacase saycountedadj saycountednoun saydigits sayfraction saymoney saynumber sayordinal sayphonetic sayunixtime
+    senddtmf sendfax transfer voicemailmain wait waitdigit waitexten waitfornoise waitforring waitforsilence waituntil zapateller
+"""
+TAKES_TIME = frozenset(TAKING_TIME.split())
 # Application -> index of the argument that names prompts, joined by &.
 PLAYS = {'playback': 0, 'background': 0, 'backgrounddetect': 0, 'controlplayback': 0, 'read': 1, 'queue': 3}
 
@@ -51,12 +57,13 @@ class FragmentKnown:
 
 def check_fragments(fragments: Mapping[str, str], known: FragmentKnown) -> list[Problem]:
     """Every problem of the admin's dialplan; `fragments` maps a file's name (as in `Site.fragments`) to its text."""
-    plan = _together(parse(file, text) for file, text in sorted(fragments.items()))
+    plan = together(parse(file, text) for file, text in sorted(fragments.items()))
     view = View(plan, known.contexts)
     return sorted({*plan.problems, *(problem for one in CHECKS for problem in one(view, known))})
 
 
-def _together(plans: Iterable[Dialplan]) -> Dialplan:
+def together(plans: Iterable[Dialplan]) -> Dialplan:
+    """Several files as the one dialplan that Asterisk makes of them."""
     each = list(plans)
     return Dialplan(
         tuple(item for plan in each for item in plan.contexts),

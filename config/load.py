@@ -301,7 +301,8 @@ def _lines(document: Document, client: str, shape: shapes.ClientFile, taken: Map
         number = _phone(document, (*path, 'number'), line.number)
         first = mine.get(number or '') or taken.get(number or '')
         if first:
-            document.problem((*path, 'number'), f'number {line.number} is already that of {first.where.file}:{first.where.line}, '
+            written = document.found.places.get((first.where.file, f'{first.where.key}.number'), first.where.line)
+            document.problem((*path, 'number'), f'number {line.number} is already that of {first.where.file}:{written}, '
                              f'{first.client} {first.modality}: a number belongs to one line only')
         if first or not number:
             document.found.unread.add(('modality', f'{client}:{line.modality}'))
