@@ -1,0 +1,148 @@
+"""Rounds of the books that are cut off anywhere: the next process ends with the same books and does what was owed."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from ami_listener.bookkeeper import RETRY_S, SETTLING_S, Bookkeeper
+from ami_listener.call_log import CallLog, CallRecord
+from ami_listener.fold import fold
+from storage.engine import Database
+from tests.recorded_calls import RECORDED
+
+NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
+
+
+class Died(BaseException):
+    """The process was killed here."""
+
+
+class Mortal:
+    """A database whose process dies just before, or just after, its n-th transaction."""
+
+    def __init__(self, db: Database, last: int) -> None:
+        self._db = db
+        self._left = last
+
+    def write(self) -> Any:
+        return self._one(self._db.write())
+
+    def read(self) -> Any:
+        return self._one(self._db.read())
+
+    @contextmanager
+    def _one(self, transaction: Any) -> Iterator[Connection]:
+        self._die()
+        with transaction as connection:
+            yield connection
+        self._die()
+
+    def _die(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Died
+
+
+class Office:
+    """The folio book: idempotent by call, as the real one."""
+
+    def __init__(self) -> None:
+        self.folios: dict[str, str] = {}
+        self.asked: list[str] = []
+        self.abandoned: dict[str, datetime] = {}
+        self.refuses = False
+        self.seconds = 0.0
+
+    def open_folio(self, call: CallRecord) -> str | None:
+        self.asked.append(call.linkedid)
+        if self.refuses:
+            raise RuntimeError('the folio book is shut')
+        if call.path == 'fallback-closed':
+            return None
+        return self.folios.setdefault(call.linkedid, f'2000000{len(self.folios)}')
+
+    def mark_abandoned(self, linkedid: str, at: datetime) -> None:
+        self.abandoned[linkedid] = at
+
+    def bookkeeper(self, db: Any, folder: Path) -> Bookkeeper:
+        return Bookkeeper(db, folder, lambda: NOW, self.open_folio, self.mark_abandoned, lambda: self.seconds)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A log folder that holds every recorded call."""
+    log = tmp_path / 'log'
+    (log / 'cel-custom').mkdir(parents=True)
+    (log / 'cel-custom' / 'mesa.csv').write_text(''.join(f'{line}\n' for recording in RECORDED.values() for line in recording.cel))
+    (log / 'queue_log').write_text(''.join(f'{line}\n' for recording in RECORDED.values() for line in recording.queue))
+    return log
+
+
+def linkedid(name: str) -> str:
+    return RECORDED[name].linkedid
+
+
+def test_a_round_does_everything(db: Database, folder: Path) -> None:
+    office = Office()
+    assert office.bookkeeper(db, folder).round() is True
+    assert office.folios == {linkedid('fallback_message'): '20000000'}
+    call = CallLog(db).get(linkedid('fallback_message'))
+    assert call is not None and call.folio == '20000000'
+    abandoned = fold(RECORDED['abandoned'].rows)
+    assert abandoned is not None
+    assert office.abandoned == {linkedid('abandoned'): abandoned.left_queue}
+    assert office.bookkeeper(db, folder).round() is False
+    assert office.asked == [linkedid('fallback_message'), linkedid('odd_text')]               # each once; the second deserved none
+
+
+def test_killed_at_any_transaction_nothing_is_lost(db: Database, folder: Path) -> None:
+    office = Office()
+    for last in range(1, 200):
+        try:
+            office.bookkeeper(Mortal(db, last), folder).round()
+        except Died:
+            continue
+        break
+    else:
+        pytest.fail('no round ever ended')
+    assert last > 10
+    log = CallLog(db)
+    for name, recording in RECORDED.items():
+        call, whole = log.get(linkedid(name)), fold(recording.rows)
+        assert call is not None and whole is not None
+        assert call.legs == whole.legs and call.disposition == whole.disposition
+    assert office.folios == {linkedid('fallback_message'): '20000000'}
+    assert set(office.abandoned) == {linkedid('abandoned')}
+    assert log.unfoliated_fallback_calls() == log.unmarked_abandons() == ()
+
+
+def test_a_folio_that_cannot_be_made_now_is_made_later(db: Database, folder: Path) -> None:
+    office = Office()
+    office.refuses = True
+    books = office.bookkeeper(db, folder)
+    books.round()
+    books.round()
+    assert len(office.asked) == 2                                                             # not again at once
+    assert office.abandoned                                                                   # and it held up nobody else
+    office.refuses = False
+    office.seconds += RETRY_S
+    books.round()
+    assert linkedid('fallback_message') in office.folios
+
+
+def test_a_message_that_mesa_may_still_be_tying_is_left_alone_for_a_while(db: Database, folder: Path) -> None:
+    cel = folder / 'cel-custom' / 'mesa.csv'
+    cel.write_text(''.join(line for line in cel.read_text().splitlines(keepends=True) if 'MESA_FALLBACK' not in line))
+    office = Office()
+    books = office.bookkeeper(db, folder)
+    books.round()
+    assert office.asked == []
+    office.seconds += SETTLING_S
+    books.round()
+    assert office.asked == [linkedid('fallback_message')]
