@@ -107,8 +107,9 @@ class Performer:
 
     def open_folio(self, step: OpenFolio) -> str:
         now = self.office.now()
-        folio = self.office.folios.open(
-            report(self.office.standing().site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message), now)
+        site = self.office.standing().site
+        facts = report(site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message)
+        folio = self.office.folios.open(facts, now)
         self.number = folio.number
         for heard, at in self.privacy:
             self.office.folios.privacy_heard(folio.number, heard.notice, heard.accepted, at)
@@ -234,6 +235,6 @@ def recorded_seconds(path: Path) -> float:
     """Length of a recording; 0.0 when there is none or it was cut before its first sample."""
     try:
         with wave.open(str(path)) as sound:
-            return sound.getnframes() / sound.getframerate()
+            return float(sound.getnframes() / sound.getframerate())
     except (OSError, EOFError, wave.Error):
         return 0.0

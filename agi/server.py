@@ -121,19 +121,22 @@ class AgiService(Service):
             self._count(accepted=1, refused_peer=1)
             self._log.warning('AGI connection from %s refused: not an Asterisk of ours', peer)
             sock.close()
-        elif len(self._calls) >= self._max_calls or not self._has_thread():
+            return
+        with self._lock:                               # whose socket closes at this moment has freed his place too
+            busy = len(self._calls)
+        if busy >= self._max_calls or not self._has_thread(busy):
             self._count(accepted=1, refused_full=1)
-            self._log.warning('AGI connection from %s refused: %d of %d call threads are busy', peer, len(self._calls), self._max_calls)
+            self._log.warning('AGI connection from %s refused: %d of %d call threads are busy', peer, busy, self._max_calls)
             sock.close()
-        else:
-            self._count(accepted=1)
-            with self._lock:
-                self._calls.add(sock)
-            self._waiting.put(sock)
+            return
+        self._count(accepted=1)
+        with self._lock:
+            self._calls.add(sock)
+        self._waiting.put(sock)
 
-    def _has_thread(self) -> bool:
+    def _has_thread(self, busy: int) -> bool:
         """Whether a thread is free for one more call; makes one when all are busy."""
-        if len(self._threads) > len(self._calls):
+        if len(self._threads) > busy:
             return True
         thread = threading.Thread(target=self._work, args=(self._waiting,), name=f'agi-call-{len(self._threads) + 1}', daemon=True)
         try:

@@ -104,7 +104,10 @@ class CallSession(AGI):  # type: ignore[misc]
         raise BadReply(f'the dialplan has no subroutine {context},{extension},{priority}')
 
     def get_variable(self, name: str) -> str | None:
-        """A channel variable's value, None when it is not set. pyst2 gives '' for both, and 'hangup' for a hang-up."""
+        """A channel variable's value, None when it is not set. pyst2 gives '' for both, and 'hangup' for a hang-up.
+
+        Asterisk passes on the first 1023 bytes.
+        """
         reply = self._ask(b'GET VARIABLE ' + variable(name), self._deadline_s)
         if reply.startswith(b'200 result=1 (') and reply.endswith(b')'):
             return text(reply[14:-1])
@@ -372,10 +375,12 @@ def variable(name: str) -> bytes:
 
 
 def text(raw: bytes) -> str:
-    """Text as Asterisk passes it on: mostly UTF-8, but trunks send Latin-1 names too."""
+    """Text as Asterisk passes it on: mostly UTF-8, but trunks send Latin-1 names too. A letter cut at the end is dropped."""
     try:
         return raw.decode()
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.reason == 'unexpected end of data' and error.start:
+            return raw[:error.start].decode()
         return raw.decode('latin-1')
 
 

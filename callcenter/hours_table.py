@@ -1,4 +1,4 @@
-"""Keeps the dialplan's table of open intervals fresh (mission.md 3.7): for the next 14 days, from the same engine that answers the phone."""
+"""Keeps the dialplan's table of open intervals fresh for the next 14 days, from the engine that answers the phone (mission.md 3.7)."""
 from __future__ import annotations
 
 import os

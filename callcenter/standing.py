@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 from agi.office import Standing
 from config.load import load
@@ -15,7 +16,7 @@ from ticketing.directory import Directory
 from ticketing.overrides import Overrides
 
 log = logging.getLogger('mesa.standing')
-OLDEST_OVERRIDES = timedelta(seconds=2)
+OLDEST_OVERRIDES_S = 2.0
 
 
 class SiteInForce:
@@ -56,12 +57,12 @@ class OverridesInForce:
         self._stamp = stamp
         self._lock = Lock()
         self._known: tuple[Override, ...] = ()
-        self._seen = (-1, datetime.min)
+        self._seen = (-1, 0.0)
 
     def __call__(self, now: datetime) -> tuple[Override, ...]:
-        mark, wall = _mtime(self._stamp), datetime.now()
+        mark, wall = _mtime(self._stamp), monotonic()
         seen_mark, seen_at = self._seen
-        if mark == seen_mark and wall - seen_at < OLDEST_OVERRIDES or not self._lock.acquire(blocking=seen_mark == -1):
+        if (mark == seen_mark and wall - seen_at < OLDEST_OVERRIDES_S) or not self._lock.acquire(blocking=seen_mark == -1):
             return self._known
         try:
             self._known = self._overrides.current(now)

@@ -30,18 +30,19 @@ from ivr_flows.steps import (
     ReuseFolio,
     Say,
     ToFax,
-    ToQueue,
     TooManyGuesses,
+    ToQueue,
 )
 
 FOLIO_DIGITS = 8
 EMPLOYEE_DIGITS = 12
 REPEATS = 3
 Flow = Generator[Any, Any, Any]
+ToEnd = Generator[Any, Any, Ending]
 Redecide = Callable[[User | None, str], Decision]
 
 
-def conversation(site: Site, decision: Decision, find_user: Callable[[str], User | None], redecide: Redecide) -> Generator[Any, Any, Ending]:
+def conversation(site: Site, decision: Decision, find_user: Callable[[str], User | None], redecide: Redecide) -> ToEnd:
     """Talk to one caller from the first word to the queue, the modem or the goodbye.
 
     `find_user` answers an employee number of this client; `redecide` decides again once the caller is known.
@@ -74,14 +75,14 @@ def identify(decision: Decision, find_user: Callable[[str], User | None], lead: 
     return None, (*lead, 'mesa/employee-number-none')
 
 
-def straight_to_agent(decision: Decision, lead: Prompts) -> Flow:
+def straight_to_agent(decision: Decision, lead: Prompts) -> ToEnd:
     """VIPs, and callers who are not VIP on a VIP number: no menu; the folio is opened after identification (mission.md 1.3, 3.3)."""
     if decision.own_number:
         lead = (*lead, 'mesa/vip-not-listed', *spoken.phone(decision.own_number))
     return (yield from to_agent(decision, lead))
 
 
-def main_menu(site: Site, decision: Decision, lead: Prompts) -> Flow:
+def main_menu(site: Site, decision: Decision, lead: Prompts) -> ToEnd:
     """Offer the line's menu until something was chosen (mission.md 3.3)."""
     mine = (yield MyOpenFolios()) if decision.caller.user else ()
     menu = site.menus[decision.line.menu or '']
@@ -94,7 +95,7 @@ def main_menu(site: Site, decision: Decision, lead: Prompts) -> Flow:
         elif choice == 'status':
             return (yield from status(decision, lead))
         elif choice == 'continue':
-            ending = yield from continue_mine(decision, mine)
+            ending: Ending | None = yield from continue_mine(decision, mine)
             if ending:
                 return ending
             mine, lead = (), ('mesa/my-folio-no-more',)
@@ -105,8 +106,7 @@ def main_menu(site: Site, decision: Decision, lead: Prompts) -> Flow:
 def choose(menu: Menu, has_open_folio: bool, lead: Prompts) -> Flow:
     """Offer a menu until a listed key is pressed; returns (where it leads, what is left to say)."""
     offered = {c.key: c for c in menu.choices if has_open_folio or c.goto != 'continue'}
-    if menu.greeting not in lead:
-        lead = (*lead, menu.greeting) if not lead else lead
+    lead = lead or (menu.greeting,)
     for _ in range(menu.tries):
         answer = yield Ask((*lead, *(c.prompt for c in offered.values())), 1, menu.patience_s)
         if isinstance(answer, Keys) and answer.pressed in offered:
@@ -115,7 +115,7 @@ def choose(menu: Menu, has_open_folio: bool, lead: Prompts) -> Flow:
     return menu.fallback, ('mesa/no-choice',)
 
 
-def new_incident(decision: Decision, lead: Prompts) -> Flow:
+def new_incident(decision: Decision, lead: Prompts) -> ToEnd:
     """Open the folio at once, then ask what it is about and, if he likes, what happened (mission.md 3.3, 3.8)."""
     number = yield OpenFolio(category=None)
     category = yield from ask_category(decision, lead)
@@ -171,14 +171,14 @@ def tell_folio(number: str, lead: Prompts = ()) -> Flow:
         lead, intro = (), 'mesa/again-folio'
 
 
-def to_agent(decision: Decision, lead: Prompts) -> Flow:
+def to_agent(decision: Decision, lead: Prompts) -> ToEnd:
     """Open the folio, tell its number and join the queue."""
     number = yield OpenFolio(category=None)
     yield from tell_folio(number, lead)
     return ToQueue(decision.queue or '', decision.priority)
 
 
-def status(decision: Decision, lead: Prompts) -> Flow:
+def status(decision: Decision, lead: Prompts) -> ToEnd:
     """Tell the state of folios by number, around the clock (mission.md 3.4)."""
     wrong = 0
     while wrong < decision.client.policy.status_tries:
@@ -193,7 +193,7 @@ def status(decision: Decision, lead: Prompts) -> Flow:
         if not isinstance(found, FolioStatus):
             wrong, lead = wrong + 1, ('mesa/folio-mistyped' if isinstance(found, Mistyped) else 'mesa/folio-not-found',)
             continue
-        ending = yield from after_status(decision, tell_status(decision, found))
+        ending: Ending | None = yield from after_status(decision, tell_status(decision, found))
         if ending:
             return ending
         lead = ()
@@ -248,7 +248,7 @@ def continue_mine(decision: Decision, mine: tuple[FolioStatus, ...]) -> Flow:
     return None
 
 
-def closed(site: Site, decision: Decision, find_user: Callable[[str], User | None], redecide: Redecide, lead: Prompts) -> Flow:
+def closed(site: Site, decision: Decision, find_user: Callable[[str], User | None], redecide: Redecide, lead: Prompts) -> ToEnd:
     """Say why and until when; offer a voice message and status by folio (mission.md 3.5)."""
     yield Identified(decision.caller.user, decision.caller.by)
     lead = (*lead, *why_closed(decision))
@@ -290,7 +290,7 @@ def why_closed(decision: Decision) -> Prompts:
     return (*why, 'mesa/opens-again', *spoken.moment(decision.next_opening.astimezone(decision.calendar.zone)))
 
 
-def leave_message(decision: Decision) -> Flow:
+def leave_message(decision: Decision) -> ToEnd:
     """Record a voice message that becomes a folio whose clock starts at the next opening (mission.md 3.5, 3.8)."""
     if not (yield from privacy('mesa/privacy-message')):
         yield Say(('mesa/privacy-refused', 'mesa/goodbye'))
