@@ -148,8 +148,7 @@ class FakeAsterisk:
             self._session_socket.close()
         for held in self._held:
             held.release.set()
-        with suppress(OSError):                        # the session's side was quicker
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._end(socket.SHUT_RDWR)
         self._thread.join(5)
         assert not self._thread.is_alive(), 'the fake Asterisk still waits'
         self._socket.close()
@@ -169,7 +168,7 @@ class FakeAsterisk:
         self._hung_up = True
         if self._exit_on_hangup:
             self._socket.sendall(b'HANGUP\nHANGUP\n')
-            self._socket.shutdown(socket.SHUT_WR)
+            self._end(socket.SHUT_WR)
         else:
             self._socket.sendall(b'HANGUP\n')
 
@@ -185,7 +184,7 @@ class FakeAsterisk:
             self._drain()
         except Exception as problem:
             self.problems.append(problem)
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._end(socket.SHUT_RDWR)
         finally:
             self.closed.set()
 
@@ -261,8 +260,12 @@ class FakeAsterisk:
             self._socket.sendall(reply + b'HANGUP\n')
             return
         self._socket.sendall(reply + b'HANGUP\nHANGUP\n')
-        self._socket.shutdown(socket.SHUT_WR)
+        self._end(socket.SHUT_WR)
         raise Gone
+
+    def _end(self, how: int) -> None:
+        with suppress(OSError):                        # the session's side may have been quicker
+            self._socket.shutdown(how)
 
 
 def in_turn(name: str, answers: Iterable[Answer]) -> Callable[[tuple[str, ...]], Answer]:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agi.errors import AgiError, AsteriskSilent, BadReply, CallerGone, UnsafeValue
-from agi.session import MAX_COMMAND, CallSession, result_of
+from agi.session import MAX_COMMAND, CallSession, result_of, text
 from tests.fake_asterisk import (
     HANG_UP,
     NO_RETURN,
@@ -198,6 +198,13 @@ def test_pyst2s_other_verbs_work() -> None:
         assert call.stream_file('mesa/a b', '12') == ''
     assert asterisk.commands == ['ANSWER', 'NOOP', r'VERBOSE "hola \"tú\" ${X}" 3', 'EXEC "Playback" "mesa/a&mesa/b,noanswer"',
                                  'STREAM FILE "mesa/a b" "12" 0']
+
+
+@pytest.mark.parametrize(('raw', 'read'), [
+    ('Peña'.encode(), 'Peña'), ('Peña'.encode('latin-1'), 'Peña'), ('Peñ'.encode()[:-1], 'Pe'), (b'\xff', 'ÿ'),
+    ('é'.encode('latin-1'), 'é')])
+def test_text_is_read_as_utf_8_then_as_latin_1(raw: bytes, read: str) -> None:
+    assert text(raw) == read
 
 
 def test_database_values() -> None:
