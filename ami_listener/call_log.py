@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ami_listener.fold import CallRecord, fold
@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 OPEN_FOLIO = 'open_folio'
 MARK_ABANDONED = 'mark_abandoned'
 UNSERVED = frozenset({'abandoned', 'no_agent_timeout'})
-JOURNAL_BATCH = 4000                                   # rows of the journal folded in one transaction
+JOURNAL_BATCH = 1000                                   # rows of the journal whose calls are stored in one transaction
+PATIENCE_S = 10.0                                      # nobody waits for the books
 IN_AT_ONCE = 400                                       # values in one IN (...)
 CALL_COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name != 'legs')
 LEG_COLUMNS = tuple(field.name for field in fields(Leg))
@@ -57,28 +58,22 @@ class CallLog:
     def catch_up(self, now: datetime) -> tuple[Abandoned, ...]:
         """Fold everything that the journal got since the last time; see `refresh`. Idempotent, also when it dies half-way."""
         found: tuple[Abandoned, ...] = ()
-        while self._is_behind():
-            with self._db.write() as connection:
-                news = connection.execute(
-                    select(journal.c.id, journal.c.linkedid, journal.c.source, journal.c.line, journal.c.at_us)
-                    .where(journal.c.id > _mark(connection)).order_by(journal.c.id).limit(JOURNAL_BATCH)).all()
-                touched = {row.linkedid for row in news} - {''}
-                for row in news:
-                    if row.source == 'queue' and '|QUEUESTART|' in row.line:
-                        touched |= _give_up_lost(connection, row.at_us)
-                found += self._refresh(connection, touched, now)
-                if news:
-                    _move_mark(connection, news[-1].id)
+        while news := self._news():
+            touched = {row.linkedid for row in news} - {''}
+            restarts = [row.at_us for row in news if row.source == 'queue' and '|QUEUESTART|' in row.line]
+            if restarts:
+                self._refresh(touched, now)
+                touched |= self._give_up_lost(max(restarts))
+            found += self._refresh(touched, now, mark=news[-1].id)
         return found
 
     def refresh(self, linkedids: Iterable[str], now: datetime) -> tuple[Abandoned, ...]:
         """Fold these calls again and store them. Returns the folios whose callers gave up, newly found or not."""
-        with self._db.write() as connection:
-            return self._refresh(connection, set(linkedids), now)
+        return self._refresh(set(linkedids), now)
 
     def get(self, linkedid: str) -> CallRecord | None:
         """One call with its legs."""
-        with self._db.read() as connection:
+        with self._db.read(PATIENCE_S) as connection:
             return next(iter(_read(connection, calls.c.linkedid == linkedid, 1)), None)
 
     def list(self, limit: int = 50, since: datetime | None = None, until: datetime | None = None,
@@ -87,7 +82,7 @@ class CallLog:
         wanted = [condition for condition in (
             calls.c.started >= since if since else None, calls.c.started < until if until else None,
             calls.c.folio == folio if folio else None) if condition is not None]
-        with self._db.read() as connection:
+        with self._db.read(PATIENCE_S) as connection:
             return _read(connection, and_(True, *wanted), limit)
 
     def unfoliated_fallback_calls(self) -> Sequence[CallRecord]:
@@ -102,50 +97,64 @@ class CallLog:
     def attach_folio(self, linkedid: str, number: str, now: datetime) -> tuple[Abandoned, ...]:
         """Tie a call to a folio that was made afterwards. It goes through the journal, so no later fold forgets it; the first one stays."""
         row = OwnRow('FOLIO', _microseconds(now), linkedid, number)
-        with self._db.write() as connection:
+        with self._db.write(PATIENCE_S) as connection:
             insert_new(connection, journal, [_own(row, f'folio:{linkedid}')])
-            found = self._refresh(connection, {linkedid}, now)
-            _settle(connection, linkedid, OPEN_FOLIO, now)
-            return found
+        found = self._refresh({linkedid}, now)
+        self.settle(linkedid, OPEN_FOLIO, now)
+        return found
 
     def settle(self, linkedid: str, duty: str, now: datetime) -> None:
         """Cross out a duty: done, or found not to be needed."""
-        with self._db.write() as connection:
+        with self._db.write(PATIENCE_S) as connection:
             _settle(connection, linkedid, duty, now)
 
     def failed(self, linkedid: str, duty: str, error: str) -> None:
         """Note that a duty could not be done now; it stays open."""
-        with self._db.write() as connection:
+        with self._db.write(PATIENCE_S) as connection:
             connection.execute(update(call_duties).where(call_duties.c.linkedid == linkedid, call_duties.c.duty == duty)
                                .values(tries=call_duties.c.tries + 1, error=error[:400]))
 
-    def _is_behind(self) -> bool:
-        with self._db.read() as connection:
-            newest = connection.scalar(select(func.max(journal.c.id)))
-            return newest is not None and newest > _mark(connection)
+    def _news(self) -> Sequence[Row[Any, Any, Any, Any, Any]]:
+        """The next rows of the journal that are not in the call log."""
+        with self._db.read(PATIENCE_S) as connection:
+            mark = connection.scalar(select(fold_marks.c.journal_id).where(fold_marks.c.name == 'calls')) or 0
+            return connection.execute(
+                select(journal.c.id, journal.c.linkedid, journal.c.source, journal.c.line, journal.c.at_us)
+                .where(journal.c.id > mark).order_by(journal.c.id).limit(JOURNAL_BATCH)).all()
+
+    def _give_up_lost(self, started_us: int) -> set[str]:
+        """Asterisk started anew at this time: the calls that were in progress before will never tell their end."""
+        with self._db.write(PATIENCE_S) as connection:
+            lost = connection.scalars(
+                select(calls.c.linkedid).where(calls.c.ended.is_(None), calls.c.started < moment(started_us))).all()
+            if lost:
+                rows = [_own(OwnRow('LOST', started_us, linkedid, ''), f'lost:{linkedid}') for linkedid in lost]
+                insert_new(connection, journal, rows)
+        return set(lost)
 
     def _owed(self, duty: str) -> Sequence[CallRecord]:
-        with self._db.read() as connection:
+        with self._db.read(PATIENCE_S) as connection:
             owing = connection.scalars(
                 select(call_duties.c.linkedid).where(call_duties.c.done.is_(None), call_duties.c.duty == duty)
                 .order_by(call_duties.c.id).limit(IN_AT_ONCE)).all()
             return _read(connection, calls.c.linkedid.in_(owing), IN_AT_ONCE)[::-1] if owing else ()
 
-    def _refresh(self, connection: Connection, linkedids: set[str], now: datetime) -> tuple[Abandoned, ...]:
-        records = []
-        for linkedid, rows in _rows_of(connection, linkedids).items():
-            record = self._fold(linkedid, rows)
-            if record is not None:
-                records.append(record)
-        if records:
-            _upsert(connection, calls, ('linkedid',), [_columns(record, CALL_COLUMNS) for record in records])
-            legs = [{'linkedid': record.linkedid, 'position': position, **_columns(leg, LEG_COLUMNS)}
-                    for record in records for position, leg in enumerate(record.legs)]
-            if legs:
-                _upsert(connection, call_legs, ('linkedid', 'position'), legs)
+    def _refresh(self, linkedids: set[str], now: datetime, mark: int | None = None) -> tuple[Abandoned, ...]:
+        # Folded before the transaction, because a caller may be waiting for the writer's place; nobody else adds to the journal.
+        with self._db.read(PATIENCE_S) as connection:
+            journals = _rows_of(connection, linkedids)
+        folded = (self._fold(linkedid, rows) for linkedid, rows in journals.items())
+        records = [record for record in folded if record is not None]
+        legs = [{'linkedid': record.linkedid, 'position': position, **_columns(leg, LEG_COLUMNS)}
+                for record in records for position, leg in enumerate(record.legs)]
         owed = [{'linkedid': record.linkedid, 'duty': duty, 'created': now, 'tries': 0} for record in records for duty in _duties(record)]
-        if owed:
-            insert_new(connection, call_duties, owed)
+        with self._db.write(PATIENCE_S) as connection:
+            _upsert(connection, calls, ('linkedid',), [_columns(record, CALL_COLUMNS) for record in records])
+            _upsert(connection, call_legs, ('linkedid', 'position'), legs)
+            if owed:
+                insert_new(connection, call_duties, owed)
+            if mark is not None:
+                _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': mark}])
         return tuple(fact for record in records if (fact := _abandoned(record)) is not None)
 
     def _fold(self, linkedid: str, rows: Sequence[tuple[str, str]]) -> CallRecord | None:
@@ -171,14 +180,6 @@ def _abandoned(call: CallRecord) -> Abandoned | None:
     if call.folio is None or call.disposition not in UNSERVED or call.left_queue is None:
         return None
     return Abandoned(call.linkedid, call.folio, call.left_queue)
-
-
-def _give_up_lost(connection: Connection, started_us: int) -> set[str]:
-    """Asterisk started anew at this time: the calls that were in progress before will never tell their end."""
-    lost = connection.scalars(select(calls.c.linkedid).where(calls.c.ended.is_(None), calls.c.started < moment(started_us))).all()
-    if lost:
-        insert_new(connection, journal, [_own(OwnRow('LOST', started_us, linkedid, ''), f'lost:{linkedid}') for linkedid in lost])
-    return set(lost)
 
 
 def _own(row: OwnRow, key: str) -> dict[str, Any]:
@@ -213,6 +214,8 @@ def _columns(value: CallRecord | Leg, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _upsert(connection: Connection, table: Any, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
     dialect = sqlite if connection.dialect.name == 'sqlite' else postgresql
     insert = dialect.insert(table)
     changes = {name: insert.excluded[name] for name in rows[0] if name not in keys}
@@ -222,14 +225,6 @@ def _upsert(connection: Connection, table: Any, keys: Sequence[str], rows: Seque
 def _settle(connection: Connection, linkedid: str, duty: str, now: datetime) -> None:
     connection.execute(update(call_duties).where(call_duties.c.linkedid == linkedid, call_duties.c.duty == duty)
                        .values(done=now, error=None))
-
-
-def _mark(connection: Connection) -> int:
-    return connection.scalar(select(fold_marks.c.journal_id).where(fold_marks.c.name == 'calls')) or 0
-
-
-def _move_mark(connection: Connection, journal_id: int) -> None:
-    _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': journal_id}])
 
 
 def _microseconds(instant: datetime) -> int:

@@ -109,12 +109,11 @@ class _Call:
     def _ended(self) -> int | None:
         """When the caller was gone. LINKEDID_END alone does when the journal began in the middle of the call."""
         gone = self._at(self.caller, 'HANGUP') or self._at(self.caller, 'CHAN_END') or self._at(self.cel, 'LINKEDID_END')
-        if gone is None and self._lost():
-            return self.cel[-1].at_us
-        return gone
+        return self.cel[-1].at_us if gone is None and self._lost() else gone
 
     def _lost(self) -> bool:
-        return any(row.event == 'LOST' for row in self.own)
+        """Whether Asterisk died under the call."""
+        return any(row.event == 'LOST' for row in self.own) and self._at(self.caller, 'HANGUP') is None
 
     def _path(self, kind: str) -> str | None:
         if 'MESA_FALLBACK' in self.said:

@@ -25,7 +25,8 @@ from ami_listener.tables import journal, journal_positions, journal_rejects
 from storage.engine import Database
 
 SOURCES = {'cel': 'cel-custom/mesa.csv', 'queue': 'queue_log'}        # relative to Asterisk's log folder
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 256 * 1024                               # about a thousand lines a transaction
+PATIENCE_S = 10.0                                      # nobody waits for the books
 LONGEST_LINE = 64 * 1024
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
@@ -115,7 +116,7 @@ class JournalReader:
     def _known(self, source: str, descriptor: int, status: os.stat_result, head: str) -> Position | None:
         """The position that an earlier reader left in this file or in one with the same beginning."""
         table = journal_positions.c
-        with self._db.read() as connection:
+        with self._db.read(PATIENCE_S) as connection:
             known = connection.execute(
                 select(table.device, table.inode, table.offset, table.tail, table.repeats)
                 .where(table.source == source, table.head == head, table.offset <= status.st_size)
@@ -128,7 +129,7 @@ class JournalReader:
         return None
 
     def _store(self, batch: Batch, name: str, now: datetime) -> None:
-        with self._db.write() as connection:
+        with self._db.write(PATIENCE_S) as connection:
             if batch.rows:
                 insert_new(connection, journal, batch.rows)
             if batch.rejects:

@@ -22,9 +22,9 @@ from storage.engine import Database
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
-GATHER_S = 0.3                                         # calls that end together are folded together
+GATHER_S = 0.5                                         # calls that end together are folded together
 AFTER_TROUBLE_S = 2.0
-STOP_PATIENCE_S = 10.0
+STOP_PATIENCE_S = 15.0
 
 
 class ListenerService(Service):
@@ -95,7 +95,7 @@ class ListenerService(Service):
         if event is None:
             return
         self.board = after(self.board, event, self._now())
-        if isinstance(event, Booted):
+        if isinstance(event, Booted) and self.link_state is LinkState.UP:     # before that it belongs to the login
             self._came_up()
         elif isinstance(event, ChannelGone | CallerLeft):
             self._wake.set()

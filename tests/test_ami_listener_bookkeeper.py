@@ -30,11 +30,11 @@ class Mortal:
         self._db = db
         self._left = last
 
-    def write(self) -> Any:
-        return self._one(self._db.write())
+    def write(self, patience_s: float) -> Any:
+        return self._one(self._db.write(patience_s))
 
-    def read(self) -> Any:
-        return self._one(self._db.read())
+    def read(self, patience_s: float) -> Any:
+        return self._one(self._db.read(patience_s))
 
     @contextmanager
     def _one(self, transaction: Any) -> Iterator[Connection]:

@@ -171,6 +171,21 @@ def test_a_call_under_which_asterisk_died_is_closed_at_its_next_start(db: Databa
     assert whole == fold(RECORDED['two_queues'].rows)
 
 
+def test_a_crash_that_is_read_afterwards_in_one_piece_closes_the_call_too(db: Database) -> None:
+    write(db, 'cel', RECORDED['answered'].cel[:6])
+    write(db, 'queue', ['1795365190|NONE|NONE|NONE|QUEUESTART|'])
+    record(db, 'two_queues')
+    log = CallLog(db)
+    log.catch_up(NOW)
+    closed = log.get(linkedid('answered'))
+    assert closed is not None and closed.disposition == 'failed'
+    assert log.get(linkedid('two_queues')) == fold(RECORDED['two_queues'].rows)
+    write(db, 'cel', RECORDED['answered'].cel[6:])                                            # it was only late
+    log.catch_up(NOW)
+    late = log.get(linkedid('answered'))
+    assert late is not None and (late.disposition, late.talk_s) == ('answered', 2.499127)
+
+
 def test_a_call_that_cannot_be_told_keeps_no_other_out(db: Database) -> None:
     record(db, 'simple')
     with db.write() as connection:
