@@ -63,7 +63,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class FolioCheck:
-    """Whether every call of the full path left its folio: calls that succeeded, their folios, distinct numbers among these."""
+    """Whether every call of the full path left its folio: calls that Asterisk ended, their folios, distinct numbers among these."""
 
     calls: int
     found: int
@@ -109,7 +109,7 @@ def run(bench: Bench, rates: Sequence[float], seconds: float, pairs: int,
 
 def one_run(bench: Bench, path: str, rate: float, callers: Sequence[str], pids: Mapping[str, int],
             idle: Mapping[str, float]) -> tuple[Measure, set[str]]:
-    """One SIPp run; the measure, and the callers whose calls succeeded."""
+    """One SIPp run; the measure, and the callers whose calls Asterisk ended: each of theirs must have its folio."""
     with TemporaryDirectory(prefix='mesa-bench-') as name:
         folder = Path(name)
         began, before = time.monotonic(), cpu(pids)
@@ -259,7 +259,7 @@ def folios_of(database: Database, block: int) -> list[tuple[str, str]]:
 
 
 def check_folios(database: Database, block: int, callers: set[str]) -> FolioCheck:
-    """Compare the calls that succeeded with the folios in the database."""
+    """Compare the calls of the full path with the folios in the database."""
     found = [(number, who) for number, who in folios_of(database, block) if who.removeprefix('+52') in callers]
     return FolioCheck(calls=len(callers), found=len({who for _, who in found}), distinct=len({number for number, _ in found}))
 
