@@ -13,6 +13,8 @@ from ivr_flows.conversation import conversation
 from ivr_flows.decide import Decision, decide
 from ivr_flows.steps import Caller, Ending, Goodbye, ToFax, ToQueue
 
+HAND_OVER_S = 5.0
+
 
 class UnknownLine(Exception):
     """The dialplan asked for a line that the site in force does not have: it has not been reloaded since an apply."""
@@ -58,11 +60,13 @@ def redecide(office: Office, standing: Standing, caller: Caller, user: User | No
 
 
 def hand_over(call: CallSession, ending: Ending, folio: str | None) -> None:
-    """Mesa's last act: the dialplan trusts only what `mesa-done` sets."""
+    """Mesa's last act: the dialplan trusts only what `mesa-done` sets, and goes on at once."""
     match ending:
         case ToQueue(queue, priority):
-            call.run('mesa-done', 's', '1', 'queue', queue, str(priority), folio or '')
+            way = ('queue', queue, str(priority), folio or '')
         case ToFax():
-            call.run('mesa-done', 's', '1', 'fax', '', '0', '')
+            way = ('fax', '', '0', '')
         case Goodbye():
-            call.run('mesa-done', 's', '1', 'hangup', '', '0', folio or '')
+            way = ('hangup', '', '0', folio or '')
+    call.run('mesa-done', 's', '1', *way, deadline_s=HAND_OVER_S)
+    call.end()

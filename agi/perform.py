@@ -39,6 +39,8 @@ from ticketing import damm
 from ticketing.folios import EntryKind, Folio, Report
 
 SHORTEST_RECORDING_S = 1.0
+LONGEST_PROMPT_S = 30.0                                # of one sound file; ours are shorter, an admin's may not be
+GRACE_S = 30.0                                         # a frozen Asterisk holds a call thread no longer than this beyond the talking
 
 
 class Performer:
@@ -75,11 +77,12 @@ class Performer:
 
     def say(self, step: Say) -> None:
         self.last_prompt = step.prompts[-1]
-        self.call.run('mesa-say', 's', '1', files(step.prompts))
+        self.call.run('mesa-say', 's', '1', files(step.prompts), deadline_s=at_most(step.prompts))
 
     def ask(self, step: Ask) -> Keys | TimedOut:
         self.last_prompt = step.prompts[-1]
-        said = self.call.gosub('mesa-ask', 's', '1', files(step.prompts), str(step.digits), f'{step.patience_s:g}')
+        said = self.call.gosub('mesa-ask', 's', '1', files(step.prompts), str(step.digits), f'{step.patience_s:g}',
+                               deadline_s=at_most(step.prompts) + step.digits * step.patience_s)
         outcome, _, keys = said.partition(' ')
         if outcome == 'HANGUP':
             raise CallerGone('the caller hung up during a question')
@@ -90,7 +93,7 @@ class Performer:
     def record(self, step: Record) -> float:
         path = self.office.messages / f'{self.linkedid}-{step.name}.wav'
         self.recording = (step.name, path)
-        status = self.call.gosub('mesa-record', 's', '1', step.name, str(step.max_s))
+        status = self.call.gosub('mesa-record', 's', '1', step.name, str(step.max_s), deadline_s=step.max_s + GRACE_S)
         if status == 'HANGUP':
             raise CallerGone('the caller hung up while he was recorded')
         seconds = recorded_seconds(path)
@@ -195,6 +198,11 @@ PERFORM: Mapping[type, Callable[[Performer, Any], Any]] = {
     MyOpenFolios: Performer.my_open_folios,
     PrivacyHeard: Performer.privacy_heard,
 }
+
+
+def at_most(prompts: Prompts) -> float:
+    """Seconds after which Asterisk must have played prompts; small files (a digit, a month) are counted as generously as long ones."""
+    return len(prompts) * LONGEST_PROMPT_S + GRACE_S
 
 
 def files(prompts: Prompts) -> str:

@@ -160,6 +160,14 @@ class CallSession(AGI):  # type: ignore[misc]
         found, value = self.execute('DATABASE GET', family, key)['result']
         return value if found == '1' else None
 
+    def end(self) -> None:
+        """Let the dialplan go on: nothing more can be asked, and what Mesa still has to do keeps nobody waiting."""
+        self._over = CallerGone('the session was ended')
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return                                     # he hung up in the same instant
+
     # --- pyst2's seams -------------------------------------------------------------------------------------------
 
     def test_hangup(self) -> None:
