@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import wave
+from array import array
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ from ticketing import damm
 from ticketing.folios import EntryKind, Folio, Report
 
 SHORTEST_RECORDING_S = 1.0
+AUDIBLE = 300                                          # of 32768, -41 dBFS: a quiet voice is above it, the noise of a line below
 LONGEST_PROMPT_S = 30.0                                # of one sound file; ours are shorter, an admin's may not be
 GRACE_S = 30.0                                         # a frozen Asterisk holds a call thread no longer than this beyond the talking
 
@@ -56,6 +58,7 @@ class Performer:
         self.redecide = redecide
         self.linkedid = linkedid
         self.number: str | None = None
+        self.is_message = False
         self.recording: tuple[str, Path] | None = None
         self.privacy: list[tuple[PrivacyHeard, datetime]] = []
         self.last_prompt = ''
@@ -110,6 +113,12 @@ class Performer:
             self.decision = self.redecide(step.user, step.by)
 
     def open_folio(self, step: OpenFolio) -> str:
+        number = self.opened(step)
+        self.call.run('mesa-folio', 's', '1', number)
+        return number
+
+    def opened(self, step: OpenFolio) -> str:
+        """Open the call's folio, with what was heard and recorded before; the caller may be gone already."""
         now = self.office.now()
         site = self.office.standing().site
         facts = report(site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message)
@@ -129,6 +138,7 @@ class Performer:
     def reuse_folio(self, step: ReuseFolio) -> None:
         self.office.folios.tie_call(step.number, self.linkedid, self.office.now())
         self.number = step.number
+        self.call.run('mesa-folio', 's', '1', step.number)
 
     def find_folio(self, step: FindFolio) -> FolioStatus | Mistyped | NoSuchFolio | TooManyGuesses:
         if not damm.is_valid(step.number):
@@ -169,14 +179,15 @@ class Performer:
         self.recording = None
 
     def caller_gone(self) -> None:
-        """He hung up: a message that was already spoken becomes a folio all the same, any other folio of this call is abandoned."""
-        spoken = self.recording is not None and recorded_seconds(self.recording[1]) >= SHORTEST_RECORDING_S
-        if self.number is None and spoken and self.recording and self.recording[0] == 'message':
-            self.open_folio(OpenFolio(category=None, from_message=True))
-        elif self.number is not None:
-            self.keep_recording()
-            if not self.from_message:
-                self.office.folios.mark_abandoned(self.linkedid, self.office.now())
+        """He hung up: a message that was already spoken is kept and becomes a folio all the same; any other folio is abandoned."""
+        if self.recording is not None:
+            name, path = self.recording
+            if self.number is None and name == 'message' and recorded_seconds(path) >= SHORTEST_RECORDING_S:
+                self.opened(OpenFolio(category=None, from_message=True))
+            else:
+                self.keep_recording()
+        if self.number is not None and not self.is_message:
+            self.office.folios.mark_abandoned(self.linkedid, self.office.now())
 
     def leave_note(self) -> None:
         """A folio remembers its caller; a call without one leaves a note (who, how known, why decided so, last words heard)."""
@@ -242,9 +253,12 @@ def status_of(folio: Folio) -> FolioStatus:
 
 
 def recorded_seconds(path: Path) -> float:
-    """Length of a recording; 0.0 when there is none or it was cut before its first sample."""
+    """Length of a recording in which something can be heard; 0.0 when there is none, only silence, or it was cut before its first sample."""
     try:
         with wave.open(str(path)) as sound:
-            return float(sound.getnframes() / sound.getframerate())
-    except (OSError, EOFError, wave.Error):
+            samples = array('h', sound.readframes(sound.getnframes()))
+            rate = float(sound.getframerate())
+    except (OSError, EOFError, ValueError, wave.Error):
         return 0.0
+    loudest = max(max(samples, default=0), -min(samples, default=0))
+    return len(samples) / rate if loudest >= AUDIBLE else 0.0
