@@ -253,7 +253,7 @@ def status_of(folio: Folio) -> FolioStatus:
 
 
 def recorded_seconds(path: Path) -> float:
-    """Length of a recording in which something can be heard; 0.0 when there is none, only silence, or it was cut before its first sample."""
+    """Seconds of a recording in which something can be heard; 0.0 for silence, and for no file or one cut before its first sample."""
     try:
         with wave.open(str(path)) as sound:
             samples = array('h', sound.readframes(sound.getnframes()))
