@@ -58,7 +58,6 @@ class Performer:
         self.redecide = redecide
         self.linkedid = linkedid
         self.number: str | None = None
-        self.is_message = False
         self.recording: tuple[str, Path] | None = None
         self.privacy: list[tuple[PrivacyHeard, datetime]] = []
         self.last_prompt = ''
@@ -179,15 +178,14 @@ class Performer:
         self.recording = None
 
     def caller_gone(self) -> None:
-        """He hung up: a message that was already spoken is kept and becomes a folio all the same; any other folio is abandoned."""
-        if self.recording is not None:
-            name, path = self.recording
-            if self.number is None and name == 'message' and recorded_seconds(path) >= SHORTEST_RECORDING_S:
-                self.opened(OpenFolio(category=None, from_message=True))
-            else:
-                self.keep_recording()
-        if self.number is not None and not self.is_message:
-            self.office.folios.mark_abandoned(self.linkedid, self.office.now())
+        """He hung up: a message that was already spoken becomes a folio all the same, any other folio of this call is abandoned."""
+        spoken = self.recording is not None and recorded_seconds(self.recording[1]) >= SHORTEST_RECORDING_S
+        if self.number is None and spoken and self.recording and self.recording[0] == 'message':
+            self.opened(OpenFolio(category=None, from_message=True))
+        elif self.number is not None:
+            self.keep_recording()
+            if not self.from_message:
+                self.office.folios.mark_abandoned(self.linkedid, self.office.now())
 
     def leave_note(self) -> None:
         """A folio remembers its caller; a call without one leaves a note (who, how known, why decided so, last words heard)."""
