@@ -69,6 +69,16 @@ def complaint_about(error: Exception) -> Complaint | None:
         return error
     if isinstance(error, PermissionError):
         return Complaint(f'{error.filename}: permission denied. Run as the user who owns the instance.')
+    from config.problems import ConfigErrors
+    from config.render import RenderError
+    from storage.engine import StorageError
+    from ticketing.values import TicketingError
+    if isinstance(error, ConfigErrors):
+        return Complaint(f'The site cannot be used. Mend this and try again:\n{error}')
+    if isinstance(error, StorageError):
+        return Complaint(f'The database: {error}')
+    if isinstance(error, (RenderError, TicketingError)):
+        return Complaint(str(error))
     return None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from callcenter.applied import applied_files, applied_number
-from callcenter.console import Complaint, say, step
+from callcenter.commands.doctor import own_name
+from callcenter.console import say, step
 from callcenter.instance import Instance
 from callcenter.provision import ensure_asterisk
 from config.place import Place
@@ -12,8 +13,12 @@ from config.problems import ConfigErrors
 
 
 def prepare(root: Path) -> Instance:
-    """Make or complete the instance in a folder. Quick and quiet when nothing is missing; Complaint with every problem of the site."""
+    """Make or complete the instance in a folder. Quick and quiet when nothing is missing.
+
+    Raises ConfigErrors with every problem of the site, Complaint, StorageError.
+    """
     ensure_asterisk()
+    warn_about_own_name()
     if not (root / 'instance.toml').exists():
         say(f'· making an instance in {root}')
     instance = Instance.create(root)
@@ -23,6 +28,13 @@ def prepare(root: Path) -> Instance:
     from callcenter.hours_table import renew
     renew(instance)
     return instance
+
+
+def warn_about_own_name() -> None:
+    """Say at every start what would make each call wait; it is the machine's owner who edits /etc/hosts."""
+    for finding in own_name():
+        if finding.level == 'bad':
+            say(f'· warning: {finding.text}')
 
 
 def link_share(place: Place) -> None:
@@ -50,12 +62,15 @@ def migrate(instance: Instance) -> None:
 def put_in_force(instance: Instance) -> None:
     """Apply the edited site at the first start; later only render the site in force anew when Mesa itself or the ports have changed."""
     from callcenter.apply import apply, draft
-    first = applied_number(instance.place) is None
+    if applied_number(instance.place) is None:
+        with step('applying the site'):
+            apply(instance, draft(instance))
+        return
     try:
-        new = draft(instance, instance.place.edited_site if first else instance.place.site.resolve())
-    except ConfigErrors as errors:
-        problems = '\n'.join(f'  {problem}' for problem in errors.problems)
-        raise Complaint(f'The site cannot be used:\n{problems}') from None
-    if first or applied_files(instance.place) != new.files:
-        with step('applying the site' if first else 'rendering the site in force anew'):
+        new = draft(instance, instance.place.site.resolve())
+    except ConfigErrors as errors:                     # what answered the telephone yesterday also does today
+        say(f'· the site in force would not be applied today; it starts as it was applied:\n{errors}')
+        return
+    if applied_files(instance.place) != new.files:
+        with step('rendering the site in force anew'):
             apply(instance, new)

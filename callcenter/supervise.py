@@ -22,7 +22,7 @@ from twisted.internet import asyncioreactor
 
 if __name__ == '__main__':                             # before anything imports `reactor`
     asyncio.set_event_loop(asyncio.new_event_loop())
-    asyncioreactor.install(asyncio.get_event_loop())
+    asyncioreactor.install(asyncio.get_event_loop())   # type: ignore[no-untyped-call]
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import ProcessProtocol
@@ -69,6 +69,8 @@ def tasks(instance: Instance) -> tuple[Task, ...]:
 
 class Child(ProcessProtocol):
     """One task, kept running until it is stopped."""
+
+    transport: Any
 
     def __init__(self, reactor: Any, task: Task, changed: Callable[[], None], report: Callable[[str], None]) -> None:
         self.task = task
@@ -183,11 +185,12 @@ class Supervisor:
 
     async def _asterisk_booted(self) -> bool:
         from twisted.internet.utils import getProcessOutputAndValue
+        run: Any = getProcessOutputAndValue
         place = self._instance.place
         if not (place.asterisk_run / 'asterisk.ctl').exists():
             return False
         argv = [*asterisk_command(place.prefix), '-C', str(place.asterisk_conf), '-rx', 'core waitfullybooted']
-        told, _, code = await getProcessOutputAndValue(argv[0], argv[1:], os.environ)
+        told, _, code = await run(argv[0], argv[1:], os.environ)
         return code == 0 and b'fully booted' in told
 
     async def _set_asterisk_clock(self) -> None:
@@ -206,15 +209,16 @@ class Supervisor:
 
 def run(root: Path, lock: int, report_to: int, when_ready: str) -> int:
     """Supervise until a signal; returns the exit code."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
+    reactor: Any = installed                           # Twisted names its interfaces where it means their objects
     write_pid(lock)
     os.set_inheritable(lock, False)
     outcome = _Outcome(report_to)
     supervisor = Supervisor(reactor, Instance.open(root), outcome.report)
-    reactor.addSystemEventTrigger('before', 'shutdown', lambda: ensureDeferred(supervisor.stop()))  # type: ignore[attr-defined]
-    reactor.callWhenRunning(lambda: ensureDeferred(_start(supervisor, outcome, reactor, when_ready)))  # type: ignore[attr-defined]
-    reactor.callWhenRunning(signal.signal, signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))  # type: ignore[attr-defined]
-    reactor.run()                                      # type: ignore[attr-defined]
+    reactor.addSystemEventTrigger('before', 'shutdown', lambda: ensureDeferred(supervisor.stop()))
+    reactor.callWhenRunning(lambda: ensureDeferred(_start(supervisor, outcome, reactor, when_ready)))
+    reactor.callWhenRunning(signal.signal, signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
+    reactor.run()
     return outcome.code
 
 

@@ -6,7 +6,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -51,9 +52,18 @@ class RealMesa:
 
     def mesa(self, *words: str, patience_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a command line on this instance: mesa('line', 'list')."""
-        command = [sys.executable, '-P', '-m', 'callcenter', '--instance', str(self.root), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=patience_s, env=self._environment,
+        return subprocess.run(self._command(words), capture_output=True, text=True, timeout=patience_s, env=self._environment,
                               stdin=subprocess.DEVNULL, check=False)
+
+    @contextmanager
+    def foreground(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """A command line that goes on, in a process group of its own as in a terminal; killed at the end if it still runs."""
+        with subprocess.Popen(self._command(words), stdout=subprocess.PIPE, text=True, env=self._environment,
+                              stdin=subprocess.DEVNULL, start_new_session=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def json(self, *words: str) -> Any:
         """What a command answers to --json; it must succeed."""
@@ -87,6 +97,9 @@ class RealMesa:
     def database_url(self) -> str:
         """The books of this instance."""
         return Instance.open(self.root).database_url if 'MESA_DATABASE' not in self._environment else self._environment['MESA_DATABASE']
+
+    def _command(self, words: Sequence[str]) -> list[str]:
+        return [sys.executable, '-P', '-m', 'callcenter', '--instance', str(self.root), *words]
 
     def _logs(self) -> str:
         files = [*sorted((self.root / 'log').glob('*.log')), self.place.asterisk_log / 'messages.log']

@@ -9,8 +9,11 @@ import socket
 import time
 from collections.abc import Callable
 
-from callcenter.running import state
+from callcenter.ports import free_ports
+from callcenter.running import state, supervisor_pid
 from config.place import Ports
+from storage.migrate import current, newest
+from tests.databases import PostgresServer
 from tests.real.instance import RealMesa
 
 # Asterisk tells at its start which modules it found and what it took as default; none of that is a fault.
@@ -120,6 +123,86 @@ def test_a_start_that_fails_says_why(make_mesa: Callable[..., RealMesa]) -> None
     assert 'mesa does not start' in done.stdout
     assert 'Traceback' not in done.stderr
     assert state(mesa.root) == {}
+
+
+def test_ctrl_c_stops_everything(make_mesa: Callable[..., RealMesa]) -> None:
+    mesa = make_mesa()
+    mesa.stop()
+    with mesa.foreground('up') as up:
+        assert up.stdout
+        assert any('Stop them with: Ctrl-C' in line for line in up.stdout)
+        handles = [os.pidfd_open(pid) for pid in mesa.pids.values()]
+        os.killpg(up.pid, signal.SIGINT)               # as a terminal does: to everybody in the foreground
+        assert up.wait(10) == 0
+    for handle in handles:
+        assert select.select([handle], [], [], 0)[0]
+        os.close(handle)
+    assert len(handles) == 2
+
+
+def test_it_runs_on_postgresql(make_mesa: Callable[..., RealMesa], postgres: PostgresServer) -> None:
+    url = postgres.create('supervised')
+    mesa = make_mesa(environment={'MESA_DATABASE': url})
+    assert mesa.json('status')['database'].startswith('postgresql')
+    assert current(url) == newest()
+    assert not (mesa.root / 'mesa.db').exists()
+
+
+def test_a_site_that_cannot_be_used_is_explained(make_mesa: Callable[..., RealMesa]) -> None:
+    mesa = make_mesa()
+    mesa.stop()
+    (mesa.root / 'applied' / 'current').unlink()
+    (mesa.place.edited_site / 'agents.toml').write_text('[ana]\nname = 3\nqueues = ["nowhere"]\n')
+    done = mesa.mesa('up', '--detach')
+    assert done.returncode == 1
+    assert 'agents.toml:2' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert supervisor_pid(mesa.root) is None
+
+
+def test_a_changed_port_is_rendered_at_the_next_start(make_mesa: Callable[..., RealMesa]) -> None:
+    mesa = make_mesa()
+    mesa.stop()
+    file = mesa.root / 'instance.toml'
+    other = free_ports().sip
+    file.write_text(file.read_text().replace(f'sip = {mesa.place.ports.sip}', f'sip = {other}'))
+    done = mesa.mesa('up', '--detach')
+    assert 'rendering the site in force anew' in done.stdout
+    assert f'127.0.0.1:{other}' in mesa.asterisk_cli('pjsip show transports')
+
+
+def test_a_site_in_force_that_would_not_be_applied_today_still_starts(make_mesa: Callable[..., RealMesa]) -> None:
+    mesa = make_mesa()
+    mesa.stop()
+    agents = mesa.place.site / 'agents.toml'
+    agents.write_text(agents.read_text().replace('queues = [', 'queues = ["nowhere", ', 1))
+    done = mesa.mesa('up', '--detach')
+    assert done.returncode == 0
+    assert 'nowhere' in done.stdout
+    assert mesa.json('status')['running'] is True
+
+
+def test_the_doctor_finds_a_running_mesa_well(mesa: RealMesa) -> None:
+    found = mesa.json('doctor')
+    assert not [finding for finding in found if finding['level'] == 'bad']
+    assert any(finding['text'].startswith('Asterisk ') for finding in found)
+    assert any('stands still' in finding['text'] for finding in found)
+
+
+def test_the_doctor_finds_open_passwords_and_a_taken_port(make_mesa: Callable[..., RealMesa]) -> None:
+    mesa = make_mesa()
+    mesa.stop()
+    (mesa.root / 'secrets.toml').chmod(0o644)
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(('127.0.0.1', mesa.place.ports.ami))
+        holder.listen()
+        done = mesa.mesa('doctor')
+    assert done.returncode == 1
+    bad = [line for line in done.stdout.splitlines() if line.startswith('bad')]
+    assert len(bad) == 2
+    assert 'secrets.toml' in bad[0]
+    assert f'port {mesa.place.ports.ami} (ami)' in bad[1]
 
 
 def test_nothing_secret_is_shown(mesa: RealMesa) -> None:
