@@ -121,8 +121,9 @@ class Caller:
     """One call. Use it as a context manager; every wait has a deadline. Raises Complaint when Asterisk or the telephone fails."""
 
     def __init__(self, exchange: Exchange, number: str, caller: str, *, wav: Path | None = None,
-                 tell: Callable[[Happening], None] = lambda happening: None) -> None:
+                 tell: Callable[[Happening], None] = lambda happening: None, telephone: Callable[..., Any] = Phone) -> None:
         self._exchange = exchange
+        self._telephone = telephone
         self._dialled = dial_string(number)
         self._caller = WITHHELD if caller == WITHHELD else dial_string(caller)
         self._wav = wav
@@ -142,7 +143,7 @@ class Caller:
             loopback(self._exchange.sip.host)
             self._link = ManagerLink(self._exchange.sip.host, self._exchange.ami_port, self._exchange.probe_secret, self._inbox)
             self._open.callback(self._link.close)
-            self._phone = self._open.enter_context(Phone(self._exchange.sip, address, self._caller, self._inbox))
+            self._phone = self._open.enter_context(self._telephone(self._exchange.sip, address, self._caller, self._inbox))
         except BaseException:
             self._open.close()
             raise
