@@ -4,11 +4,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -48,12 +46,3 @@ def instance_root() -> Path:
     root = click.get_current_context().find_root().obj
     assert isinstance(root, Path)
     return root
-
-
-def pass_instance(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the opened `Instance` as its first argument."""
-    @wraps(command)
-    def opened(*args: Any, **kwargs: Any) -> Any:
-        from callcenter.instance import Instance
-        return command(Instance.open(instance_root()), *args, **kwargs)
-    return opened

@@ -5,13 +5,14 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from callcenter.clock import Clock
-from callcenter.console import Complaint
+from callcenter.console import Complaint, instance_root
 from callcenter.files import copy_whole, locked, write_whole
 from callcenter.ports import free_ports, usual_ports
 from callcenter.provision import asterisk_prefix, triplet
@@ -121,3 +122,11 @@ def _insist_on_short(root: Path) -> None:
     if longest > LONGEST_SOCKET_NAME:
         raise Complaint(f'The folder name {root} is {longest - LONGEST_SOCKET_NAME} bytes too long for a Unix socket in it. '
                         'Choose a shorter one with --instance.')
+
+
+def pass_instance(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the opened `Instance` as its first argument."""
+    @wraps(command)
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        return command(Instance.open(instance_root()), *args, **kwargs)
+    return opened

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from callcenter.console import Complaint, pass_instance, print_json, say
-from callcenter.instance import Instance
+from callcenter.console import Complaint, print_json, say
+from callcenter.instance import Instance, pass_instance
 
 ROW = '{:>7} {:<8}{:>7}{:>8}{:>10}{:>10}{:>10}{:>14}{:>11}'
 HEADINGS = ('rate/s', 'path', 'calls', 'failed', 'ended/s', 'p50 ms', 'p99 ms', 'Asterisk ms', 'Mesa ms')

@@ -22,8 +22,8 @@ from callcenter.caller import (
     is_pause,
     place_call,
 )
-from callcenter.console import pass_instance, print_json, say
-from callcenter.instance import Instance
+from callcenter.console import print_json, say
+from callcenter.instance import Instance, pass_instance
 from callcenter.listening import AskedMesa, FellBack, FolioNamed, Gone, HandedOver, Met, Prompted, PromptTexts, Queued, Recording
 
 NOT_REACHED = 3

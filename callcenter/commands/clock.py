@@ -8,8 +8,8 @@ from babel.dates import format_datetime
 
 from callcenter.asterisk import Asterisk
 from callcenter.clock import clear_clock, parse_instant, set_clock, tell_asterisk
-from callcenter.console import pass_instance, print_json, say
-from callcenter.instance import Instance
+from callcenter.console import print_json, say
+from callcenter.instance import Instance, pass_instance
 
 
 @click.group()

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import click
 
-from callcenter.console import pass_instance
-from callcenter.instance import Instance
+from callcenter.instance import Instance, pass_instance
 
 
 @click.command()

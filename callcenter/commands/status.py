@@ -11,8 +11,8 @@ import click
 
 from callcenter.applied import applied_number
 from callcenter.asterisk import Asterisk
-from callcenter.console import Complaint, pass_instance, print_json, say
-from callcenter.instance import Instance
+from callcenter.console import Complaint, print_json, say
+from callcenter.instance import Instance, pass_instance
 from callcenter.running import state, supervisor_pid
 
 NOT_RUNNING = 3                                        # as init scripts answer
