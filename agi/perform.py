@@ -61,7 +61,6 @@ class Performer:
         self.recording: tuple[str, Path] | None = None
         self.privacy: list[tuple[PrivacyHeard, datetime]] = []
         self.last_prompt = ''
-        self.from_message = False
 
     def perform(self, flow: Generator[Any, Any, Ending]) -> Ending:
         """Run a conversation to its end and return where the call goes."""
@@ -123,7 +122,6 @@ class Performer:
         facts = report(site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message)
         folio = self.office.folios.open(facts, now)
         self.number = folio.number
-        self.from_message = step.from_message
         for heard, at in self.privacy:
             self.office.folios.privacy_heard(folio.number, heard.notice, heard.accepted, at)
         self.privacy.clear()
@@ -178,14 +176,15 @@ class Performer:
         self.recording = None
 
     def caller_gone(self) -> None:
-        """He hung up: a message that was already spoken becomes a folio all the same, any other folio of this call is abandoned."""
+        """He is gone from Mesa: a message that was already spoken becomes a folio all the same.
+
+        Whether he gave up is for the call log to say: he may as well be in the queue by now, because Mesa was too slow for the dialplan.
+        """
         spoken = self.recording is not None and recorded_seconds(self.recording[1]) >= SHORTEST_RECORDING_S
         if self.number is None and spoken and self.recording and self.recording[0] == 'message':
             self.opened(OpenFolio(category=None, from_message=True))
-        elif self.number is not None:
+        else:
             self.keep_recording()
-            if not self.from_message:
-                self.office.folios.mark_abandoned(self.linkedid, self.office.now())
 
     def leave_note(self) -> None:
         """A folio remembers its caller; a call without one leaves a note (who, how known, why decided so, last words heard)."""

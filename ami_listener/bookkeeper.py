@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from ami_listener.call_log import MARK_ABANDONED, OPEN_FOLIO, CallLog, CallRecord
+from ami_listener.call_log import MARK_ABANDONED, OPEN_FOLIO, TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.journal import JournalReader
 from storage.engine import Database
 
@@ -42,6 +42,7 @@ class Bookkeeper:
         touched = self._journal.catch_up(self._now())
         self._calls.catch_up(self._now())
         self._open_folios()
+        self._tie_messages()
         self._mark_abandons()
         return bool(touched)
 
@@ -57,6 +58,15 @@ class Bookkeeper:
         elif call.ended is not None:
             self._calls.settle(call.linkedid, OPEN_FOLIO, self._now())
         # A call in progress may come to deserve one: asked again later.
+
+    def _tie_messages(self) -> None:
+        for call in self._calls.untied_messages():
+            if self._is_due(call.linkedid, TIE_MESSAGE, SETTLING_S):
+                self._do(call.linkedid, TIE_MESSAGE, lambda call=call: self._tie(call))    # type: ignore[misc]
+
+    def _tie(self, call: CallRecord) -> None:
+        self._open_folio(call)                         # finds the one that there is, and ties the message to it
+        self._calls.settle(call.linkedid, TIE_MESSAGE, self._now())
 
     def _mark_abandons(self) -> None:
         for fact in self._calls.unmarked_abandons():

@@ -28,7 +28,8 @@ __all__ = ['Abandoned', 'CallLog', 'CallRecord', 'Leg', 'fold']
 log = logging.getLogger(__name__)
 OPEN_FOLIO = 'open_folio'
 MARK_ABANDONED = 'mark_abandoned'
-UNSERVED = frozenset({'abandoned', 'no_agent_timeout'})
+TIE_MESSAGE = 'tie_message'
+UNSERVED = frozenset({'abandoned', 'no_agent_timeout', 'hung_up'})
 JOURNAL_BATCH = 1000                                   # rows of the journal whose calls are stored in one transaction
 PATIENCE_S = 10.0                                      # nobody waits for the books
 IN_AT_ONCE = 400                                       # values in one IN (...)
@@ -38,7 +39,7 @@ LEG_COLUMNS = tuple(field.name for field in fields(Leg))
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A caller left the queue at `at` (aware UTC) without having reached an agent; `folio` is the call's (mission.md 3.3)."""
+    """A caller left at `at` (aware UTC), in the queue or before, without having met an agent; `folio` is the call's (mission.md 3.3)."""
 
     linkedid: str
     folio: str
@@ -89,6 +90,10 @@ class CallLog:
         """Calls that may deserve a folio made afterwards and have none: served by the dialplan alone (mission.md 3.7), once they are
         over or wait in the queue; or with a voice message that nobody has tied to a folio, once they are over. Oldest first."""
         return self._owed(OPEN_FOLIO)
+
+    def untied_messages(self) -> Sequence[CallRecord]:
+        """Calls that are over and have a folio and a voice message, whoever made them: the two may still have to be tied. Oldest first."""
+        return self._owed(TIE_MESSAGE)
 
     def unmarked_abandons(self) -> Sequence[Abandoned]:
         """The abandoned folios that have not been marked yet, oldest first."""
@@ -169,17 +174,20 @@ class CallLog:
 
 def _duties(call: CallRecord) -> tuple[str, ...]:
     """What this call owes to the folios."""
-    if call.direction == 'in' and call.folio is None and call.path != 'fallback-fax':
+    if call.direction != 'in' or call.path == 'fallback-fax':
+        return ()
+    spoken = call.message is not None and call.ended is not None
+    if call.folio is None:
         bypassed = call.is_fallback and (call.ended is not None or call.joined is not None)
-        if bypassed or (call.message is not None and call.ended is not None):
-            return (OPEN_FOLIO,)
-    return (MARK_ABANDONED,) if _abandoned(call) else ()
+        return (OPEN_FOLIO,) if bypassed or spoken else ()
+    return (*((TIE_MESSAGE,) if spoken else ()), *((MARK_ABANDONED,) if _abandoned(call) else ()))
 
 
 def _abandoned(call: CallRecord) -> Abandoned | None:
-    if call.folio is None or call.disposition not in UNSERVED or call.left_queue is None:
+    left = call.left_queue or call.ended
+    if call.folio is None or call.disposition not in UNSERVED or left is None:
         return None
-    return Abandoned(call.linkedid, call.folio, call.left_queue)
+    return Abandoned(call.linkedid, call.folio, left)
 
 
 def _own(row: OwnRow, key: str) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class _Call:
 
     def _folio(self, decided: str) -> str | None:
         attached = next((row.data for row in self.own if row.event == 'FOLIO'), None)
-        return decided[:20] or attached
+        return decided[:20] or self.said.get('MESA_FOLIO', '')[:20] or attached
 
     def _conversations(self, since: int | None) -> list[tuple[int, int | None]]:
         """When the caller was joined with somebody, and until when; for a queued call only from the queue on."""

@@ -11,30 +11,37 @@ from ami_listener.call_log import CallRecord
 from config.phones import e164
 from ivr_flows.decide import decide
 from ivr_flows.steps import Caller
-from ticketing.folios import EntryKind
+from ticketing.folios import EntryKind, Folio
 
 
 def folio_of_call(office: Office, call: CallRecord, moment: datetime) -> str | None:
     """The folio of a call that Mesa did not serve to its end, made as if it had been there; `moment` is the time of the call.
 
     None when the call deserves none: nobody was to answer and nothing was recorded, or its line is not ours any more.
-    Idempotent: a call has one folio, ever.
+    Idempotent: a call has one folio, ever. A message spoken at the end of a long wait joins the folio that the call has.
     """
-    standing = office.standing()
-    line = standing.site.lines.get(call.line or '')
+    line = office.standing().site.lines.get(call.line or '')
     recording = office.messages / f'{call.linkedid}-message.wav'
     spoke = recorded_seconds(recording) >= SHORTEST_RECORDING_S
-    if line is None or not (spoke or call.path == 'fallback-open'):
+    known = office.folios.of_call(call.linkedid)
+    if known is None and (line is None or not (spoke or call.path == 'fallback-open')):
         return None
+    folio = known or open_folio(office, call, moment, spoke)
+    if spoke:
+        attach(office, folio.number, recording, moment)
+    return folio.number
+
+
+def open_folio(office: Office, call: CallRecord, moment: datetime, spoke: bool) -> Folio:
+    """The folio as Mesa would have opened it for the caller's number alone."""
+    standing = office.standing()
+    line = standing.site.lines[call.line or '']
     ani = e164(call.ani) if call.ani else None
     user = standing.directory.by_phone(line.client, ani) if ani else None
     caller = Caller(line, ani, user, 'caller_id' if user else 'unknown')
     decision = decide(standing.site, caller, office.overrides(moment), moment)
-    folio = office.folios.open(
+    return office.folios.open(
         report(standing.site, decision, call.linkedid, moment, category=None, from_message=spoke, origin='fallback'), moment)
-    if spoke:
-        attach(office, folio.number, recording, moment)
-    return folio.number
 
 
 def attach(office: Office, number: str, recording: Path, moment: datetime) -> None:

@@ -145,4 +145,23 @@ def test_a_message_that_mesa_may_still_be_tying_is_left_alone_for_a_while(db: Da
     assert office.asked == []
     office.seconds += SETTLING_S
     books.round()
-    assert office.asked == [linkedid('fallback_message')]
+    assert office.asked == [linkedid('fallback_message'), linkedid('no_agent_then_message')]
+    books.round()
+    assert len(office.asked) == 2
+
+
+def test_a_message_after_a_long_wait_is_tied_to_the_folio_that_the_call_has(db: Database, folder: Path) -> None:
+    office = Office()
+    books = office.bookkeeper(db, folder)
+    books.round()
+    office.seconds += SETTLING_S
+    office.refuses = True
+    books.round()
+    log = CallLog(db)
+    assert [call.linkedid for call in log.untied_messages()] == [linkedid('fallback_message'), linkedid('no_agent_then_message')]
+    office.refuses = False
+    office.seconds += RETRY_S
+    books.round()
+    assert log.untied_messages() == ()
+    call, whole = log.get(linkedid('no_agent_then_message')), fold(RECORDED['no_agent_then_message'].rows)
+    assert call is not None and whole is not None and call.folio == whole.folio

@@ -146,6 +146,18 @@ def test_giving_up_is_reported_until_it_is_settled(db: Database) -> None:
         assert connection.execute(select(call_duties.c.duty, call_duties.c.tries, call_duties.c.done)).all() == [(MARK_ABANDONED, 1, NOW)]
 
 
+def test_who_hangs_up_before_the_queue_abandons_the_folio_that_he_has_by_then(db: Database) -> None:
+    rows = RECORDED['cancelled'].cel
+    cancelled = fold(RECORDED['cancelled'].rows)
+    assert cancelled is not None and cancelled.ended is not None
+    log = CallLog(db)
+    write(db, 'cel', rows)
+    assert log.catch_up(NOW) == ()
+    named = next(row for row in rows if 'MESA_LINE' in row).replace('MESA_LINE', 'MESA_FOLIO').replace('""+528005550104""', '""12345674""')
+    write(db, 'cel', [named])
+    assert log.catch_up(NOW) == (Abandoned(linkedid('cancelled'), '12345674', cancelled.ended),)
+
+
 def test_a_fallback_caller_who_gave_up_is_reported_with_the_folio_made_afterwards(db: Database) -> None:
     cel = [line.replace('MESA_DONE', 'MESA_FALLBACK').replace('queue|soporte|0|12345674', 'open|watchdog')
            for line in RECORDED['abandoned'].cel]
