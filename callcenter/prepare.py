@@ -61,7 +61,8 @@ def migrate(instance: Instance) -> None:
 
 def put_in_force(instance: Instance) -> None:
     """Apply the edited site at the first start; later only render the site in force anew when Mesa itself or the ports have changed."""
-    from callcenter.apply import apply, draft
+    from callcenter.apply import apply, draft, recover
+    recover(instance)
     if applied_number(instance.place) is None:
         with step('applying the site'):
             apply(instance, draft(instance))

@@ -20,13 +20,15 @@ from callcenter.reading import Reading, pass_reading
 @pass_reading
 def calendar(reading: Reading, year: int, name: str | None, number: str | None, as_json: bool) -> None:
     """Look at a year: open days, holidays by name, unconfirmed days."""
+    if name and number:
+        raise Complaint('A line has one calendar: give --calendar or --line.', 2)
     site = reading.site()
     line = line_of(site, number) if number else None
     if line:
         name = line.calendar
     chosen = site.calendars.get(name) if name else next(iter(site.calendars.values()))
     if chosen is None:
-        raise Complaint(f'No calendar is called {name!r}. There are: {", ".join(site.calendars)}', 2)
+        raise Complaint(f'No calendar is called {name!r}. There are: {", ".join(site.calendars)}')
     now = reading.now(site)
     today = now.astimezone(chosen.zone).date()
     exceptions = tuple(o for o in (*site.overrides, *reading.overrides(now)) if o.line == line.number) if line else ()

@@ -18,15 +18,18 @@ def folio() -> None:
 
 
 @folio.command('list')
-@click.option('--client', help='Only this client\'s.')
+@click.option('--client', help="Only this client's.")
 @click.option('--state', type=click.Choice([str(s) for s in State]), help='Only in this state.')
-@click.option('--limit', default=50, show_default=True, help='At most so many, the newest first.')
+@click.option('--limit', type=click.IntRange(1, 100_000), default=50, show_default=True, help='At most so many, the newest first.')
 @click.option('--json', 'as_json', is_flag=True, help='For scripts.')
 @pass_reading
 def list_(reading: Reading, client: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List folios, the newest first."""
     site = reading.site()
-    found = FolioBook(reading.database()).list(client=client, state=State(state) if state else None, limit=limit)
+    with reading.database() as database:
+        found = FolioBook(database).list(client=client, state=State(state) if state else None, limit=limit)
+    if client and not found and client not in site.clients:
+        raise Complaint(f'No client is called {client!r}. There are: {", ".join(site.clients)}')
     if as_json:
         print_json([facts_of(f) for f in found])
         return
@@ -48,23 +51,31 @@ def list_(reading: Reading, client: str | None, state: str | None, limit: int, a
 @pass_reading
 def show(reading: Reading, number: str, as_json: bool) -> None:
     """Show one folio with its timeline."""
-    book = FolioBook(reading.database())
-    found = book.get(number)
+    site = reading.site()
+    with reading.database() as database:
+        book = FolioBook(database)
+        found = book.get(number)
+        timeline = book.timeline(number) if found else ()
     if found is None:
-        hint = '' if damm.is_valid(number) else ' Its check digit does not fit, so a digit is wrong.'
-        raise Complaint(f'No folio has the number {number}.{hint} See `mesa folio list`.', 1)
-    timeline = book.timeline(number)
+        raise Complaint(f'No folio has the number {number}.{hint(number)} See: mesa folio list')
     if as_json:
         entries = [{'at': e.at.isoformat(), 'kind': e.kind, 'by': e.by, 'text': e.text, 'call': e.call} for e in timeline]
         print_json({**facts_of(found), 'timeline': entries})
         return
-    zone = reading.site().zone
+    zone = site.zone
     for name, value in facts_of(found).items():
         say(f'{name.replace("_", " "):>16}  {"-" if value is None else value}')
     say('\ntimeline')
     for entry in timeline:
         call = f' [call {entry.call}]' if entry.call else ''
         say(f'  {entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {entry.kind:<12}{entry.by:<12}{entry.text}{call}')
+
+
+def hint(number: str) -> str:
+    """What may be wrong with a number that no folio has."""
+    if not (number.isascii() and number.isdigit()):
+        return ' A folio number is digits alone.'
+    return '' if damm.is_valid(number) else ' Its check digit does not fit, so a digit is wrong.'
 
 
 def facts_of(folio: Folio) -> dict[str, Any]:

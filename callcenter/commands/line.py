@@ -1,19 +1,24 @@
-"""`mesa line list|override`: the contracted numbers, and temporary exceptions to their hours (mission.md 2.4)."""
+"""`mesa line list|override|overrides`: the contracted numbers, and temporary exceptions to their hours (mission.md 2.4)."""
 from __future__ import annotations
 
 import getpass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from callcenter.clock import parse_instant
 from callcenter.commands.simulate import line_of
 from callcenter.console import Complaint, print_json, say
+from callcenter.instance import Instance
 from callcenter.reading import Reading, pass_reading
 from callcenter.standing import override_stamp
 from config.phones import national
-from config.values import OverrideState
+from config.values import Line, Override, OverrideState, Site
 from ticketing.overrides import Overrides
+
+UNTIL = "--until '2026-11-24 18:00'"
 
 
 @click.group()
@@ -26,10 +31,9 @@ def line() -> None:
 @pass_reading
 def list_(reading: Reading, as_json: bool) -> None:
     """List the contracted lines."""
-    site = reading.site()
     rows: list[dict[str, Any]] = [
-        {'number': n.number, 'client': n.client, 'modality': n.modality.value, 'calendar': n.calendar, 'queue': n.queue}
-        for n in site.lines.values()]
+        {'number': one.number, 'client': one.client, 'modality': one.modality.value, 'calendar': one.calendar, 'queue': one.queue}
+        for one in reading.site().lines.values()]
     if as_json:
         print_json(rows)
         return
@@ -38,56 +42,115 @@ def list_(reading: Reading, as_json: bool) -> None:
         say(f'{national(row["number"]):<11}{row["client"]:<14}{row["modality"]:<10}{row["calendar"]:<16}{row["queue"] or "-"}')
 
 
+@line.command('overrides')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+@pass_reading
+def overrides_(reading: Reading, as_json: bool) -> None:
+    """List the overrides in force and to come: those put by `mesa line override`, and those of overrides.toml."""
+    site = reading.site()
+    now = reading.now(site)
+    of_files = [facts_of(site, one, None) for one in site.overrides if one.until > now]
+    put = [facts_of(site, standing.override, standing.id) for standing in reading.standing_overrides(now)]
+    if as_json:
+        print_json([*of_files, *put])
+        return
+    for one in (*of_files, *put):
+        origin = f'override {one["id"]}, by {one["by"]}' if one['id'] else 'overrides.toml'
+        message = f', message {one["message"]}' if one['message'] else ''
+        say(f'{national(one["line"])}  {one["state"]:<8}{one["since"]} to {one["until"]}{message} ({origin})')
+    if not (of_files or put):
+        say('No line has an override.')
+
+
 @line.command()
 @click.argument('number', metavar='LINE')
-@click.option('--closed', 'state', flag_value=OverrideState.CLOSED, help='Close the line.')
-@click.option('--open', 'state', flag_value=OverrideState.OPEN, help='Open the line.')
+@click.option('--closed', is_flag=True, help='Close the line.')
+@click.option('--open', 'opened', is_flag=True, help='Open the line.')
 @click.option('--message', metavar='PROMPT', help='Play this prompt first, such as mesa/override-message or site/aviso-mantenimiento.')
-@click.option('--until', metavar='TIME', help='When it ends, in the line\'s local time. Required: an override always ends.')
+@click.option('--until', metavar='TIME', help="When it ends, in the line's local time. Required: an override always ends.")
 @click.option('--cancel', is_flag=True, help='End the overrides of the line now.')
 @click.option('--json', 'as_json', is_flag=True, help='For scripts.')
 @pass_reading
-def override(reading: Reading, number: str, state: OverrideState | None, message: str | None, until: str | None, cancel: bool, as_json: bool) -> None:
-    """Close or open LINE, or play a message on it, until a time."""
-    site, instance = reading.site(), reading.instance()
+def override(reading: Reading, number: str, closed: bool, opened: bool, message: str | None, until: str | None, cancel: bool,
+             as_json: bool) -> None:
+    """Close or open LINE, or play a message on it, until a time. It counts from the next call on."""
+    state = wanted_state(closed, opened, message, until, cancel)
+    instance, site = reading.instance(), reading.site()
     chosen = line_of(site, number)
-    now = reading.now(site)
-    book = Overrides(reading.database())
+    if state is None:
+        cancel_overrides(reading, instance, site, chosen, as_json)
+    else:
+        put_override(reading, instance, site, chosen, state, message, until or '', as_json)
+
+
+def wanted_state(closed: bool, opened: bool, message: str | None, until: str | None, cancel: bool) -> OverrideState | None:
+    """What the options ask for, None to cancel. Complaint when they contradict each other or leave something open."""
+    if closed and opened:
+        raise Complaint('A line is either --closed or --open.', 2)
+    if cancel and (closed or opened or message or until):
+        raise Complaint('--cancel ends what is there: give nothing else with it.', 2)
     if cancel:
-        ended = book.cancel_line(chosen.number, getpass.getuser(), now)
-        tell(instance, f'{national(chosen.number)}: {ended} override(s) ended.', as_json, {'line': chosen.number, 'ended': ended})
-        return
-    if state is None and message is None:
-        raise Complaint('Say what to do: --closed, --open or --message PROMPT (or --cancel).', 2)
-    if until is None:
-        raise Complaint('An override needs its end: add --until TIME, such as --until \'2026-11-24 18:00\'.', 2)
-    if message is not None and message not in known_prompts(reading):
-        raise Complaint(f'No prompt is called {message!r}. Use a name such as mesa/override-message, or add a text to prompts.toml as site/NAME '
-                        'and run `mesa config apply`.', 2)
-    end = parse_instant(until, site.calendars[chosen.calendar].zone)
+        return None
+    if not (closed or opened or message):
+        raise Complaint('Say what to do: --closed, --open or --message PROMPT, or --cancel.', 2)
+    if not until:
+        raise Complaint(f'An override always ends: add {UNTIL}.', 2)
+    return OverrideState.CLOSED if closed else OverrideState.OPEN if opened else OverrideState.MESSAGE
+
+
+def put_override(reading: Reading, instance: Instance, site: Site, chosen: Line, state: OverrideState, message: str | None, until: str,
+                 as_json: bool) -> None:
+    """Store an override and let everybody know. Complaint for an end in the past or an unknown prompt."""
+    zone = site.calendars[chosen.calendar].zone
+    now, end = reading.now(site), parse_instant(until, zone)
     if end <= now:
-        raise Complaint(f'--until {until} is in the past.', 2)
-    ident = book.put(chosen.number, state or OverrideState.MESSAGE, message, end, getpass.getuser(), now)
-    what = state or OverrideState.MESSAGE
-    local = end.astimezone(site.calendars[chosen.calendar].zone)
-    tell(instance, f'{national(chosen.number)}: {what} until {local:%Y-%m-%d %H:%M} (override {ident}).', as_json,
-         {'id': ident, 'line': chosen.number, 'state': str(what), 'message': message, 'until': local.isoformat()})
+        raise Complaint(f'--until {until} is in the past: it is {shown(now, zone)} there.', 2)
+    if message is not None and message not in known_prompts(instance, site):
+        raise Complaint(f'No prompt is called {message!r}. Use one such as mesa/override-message, '
+                        'or add a text to prompts.toml, which is played as site/NAME, and run mesa config apply.')
+    with reading.database() as database:
+        ident = Overrides(database).put(chosen.number, state, message, end, getpass.getuser(), now)
+    what = f'message {message}' if state is OverrideState.MESSAGE else str(state) + (f', message {message}' if message else '')
+    tell(instance, f'{national(chosen.number)}: {what}, until {shown(end, zone)} (override {ident}).', as_json,
+         {'id': ident, 'line': chosen.number, 'state': str(state), 'message': message, 'until': end.astimezone(zone).isoformat()})
 
 
-def tell(instance: Any, sentence: str, as_json: bool, facts: dict[str, Any]) -> None:
-    """Let the running Mesa and the dialplan know, then the person."""
+def cancel_overrides(reading: Reading, instance: Instance, site: Site, chosen: Line, as_json: bool) -> None:
+    """End the stored overrides of a line and let everybody know."""
+    with reading.database() as database:
+        ended = Overrides(database).cancel_line(chosen.number, getpass.getuser(), reading.now(site))
+    tell(instance, f'{national(chosen.number)}: {ended} override{"" if ended == 1 else "s"} ended.', as_json,
+         {'line': chosen.number, 'ended': ended})
+
+
+def tell(instance: Instance, sentence: str, as_json: bool, facts: dict[str, Any]) -> None:
+    """Let the running Mesa and the dialplan know, then the person. Complaint when the dialplan cannot be told."""
     from callcenter.hours_table import renew
-    stamp = override_stamp(instance.root)
-    stamp.touch()
-    renew(instance)
+    override_stamp(instance.root).touch()
+    try:
+        renew(instance)
+    except Complaint as error:
+        raise Complaint(f'{sentence} But the table that the dialplan follows without Mesa is not renewed: {error}') from error
     if as_json:
         print_json(facts)
     else:
         say(sentence)
 
 
-def known_prompts(reading: Reading) -> frozenset[str]:
+def known_prompts(instance: Instance, site: Site) -> frozenset[str]:
     """Everything that can be played."""
     from callcenter import voices
-    instance = reading.instance()
-    return voices.known_prompts(instance.place.prefix, reading.site(), instance.place.site)
+    return voices.known_prompts(instance.place.prefix, site, instance.place.site)
+
+
+def shown(instant: datetime, zone: ZoneInfo) -> str:
+    """A time for a person."""
+    return f'{instant.astimezone(zone):%Y-%m-%d %H:%M}'
+
+
+def facts_of(site: Site, one: Override, ident: int | None) -> dict[str, Any]:
+    """An override for people and scripts; times in the line's zone. Without an id it stands in overrides.toml."""
+    known = site.lines.get(one.line)
+    zone = site.calendars[known.calendar].zone if known else site.zone
+    return {'id': ident, 'line': one.line, 'state': str(one.state), 'since': one.since.astimezone(zone).isoformat(),
+            'until': one.until.astimezone(zone).isoformat(), 'message': one.message, 'by': one.by}

@@ -18,9 +18,9 @@ from ticketing.directory import Directory
 
 @click.command()
 @click.argument('number')
-@click.option('--from', 'ani', metavar='NUMBER', help='The caller\'s number; without it the caller is anonymous.')
+@click.option('--from', 'ani', metavar='NUMBER', help="The caller's number; without it the caller is anonymous.")
 @click.option('--employee', metavar='NUMBER', help='The employee number that the caller types.')
-@click.option('--at', metavar='TIME', help='A local time of the line such as \'2026-12-25 09:00\'.  [default: now]')
+@click.option('--at', metavar='TIME', help="A local time of the line such as '2026-12-25 09:00'.  [default: now]")
 @click.option('--edited', is_flag=True, help='Ask the files as edited, not the site in force.')
 @click.option('--json', 'as_json', is_flag=True, help='For scripts.')
 @pass_reading
@@ -48,7 +48,7 @@ def line_of(site: Site, number: str) -> Line:
     line = site.lines.get(e164(number) or '')
     if line is None:
         known = ', '.join(national(n) for n in site.lines)
-        raise Complaint(f'{number}: no line has this number. The lines are: {known}', 2)
+        raise Complaint(f'{number}: no line has this number. The lines are: {known}')
     return line
 
 
