@@ -1,7 +1,7 @@
 """What a call needs besides its telephone: the site in force, the books, and the time."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ class Standing:
 
     site: Site
     directory: Directory
+    notices: Mapping[str, str]                         # privacy notice's prompt -> version, which changes with its words (mission.md 3.8)
 
 
 @dataclass

@@ -123,7 +123,7 @@ class Performer:
         folio = self.office.folios.open(facts, now)
         self.number = folio.number
         for heard, at in self.privacy:
-            self.office.folios.privacy_heard(folio.number, heard.notice, heard.accepted, at)
+            self.keep_privacy(folio.number, heard, at)
         self.privacy.clear()
         self.keep_recording()
         return folio.number
@@ -158,9 +158,13 @@ class Performer:
     def privacy_heard(self, step: PrivacyHeard) -> None:
         now = self.office.now()
         if self.number:
-            self.office.folios.privacy_heard(self.number, step.notice, step.accepted, now)
+            self.keep_privacy(self.number, step, now)
         else:
             self.privacy.append((step, now))
+
+    def keep_privacy(self, number: str, heard: PrivacyHeard, at: datetime) -> None:
+        """Which words he heard and what he answered stand in the folio's timeline."""
+        self.office.folios.privacy_heard(number, self.office.standing().notices[heard.notice], heard.accepted, at)
 
     # --- ends ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from agi.office import Office
 from agi.perform import SHORTEST_RECORDING_S, recorded_seconds, report
 from ami_listener.call_log import CallRecord
 from config.phones import e164
+from ivr_flows.conversation import MESSAGE_NOTICE
 from ivr_flows.decide import decide
 from ivr_flows.steps import Caller
 from ticketing.folios import EntryKind, Folio
@@ -47,4 +48,6 @@ def open_folio(office: Office, call: CallRecord, moment: datetime, spoke: bool) 
 def attach(office: Office, number: str, recording: Path, moment: datetime) -> None:
     """Tie a voice message to its folio; nothing is tied twice."""
     digest = hashlib.sha256(recording.read_bytes()).hexdigest()
-    office.folios.attach(number, EntryKind.MESSAGE, recording.name, digest, round(recorded_seconds(recording)), moment)
+    new = office.folios.attach(number, EntryKind.MESSAGE, recording.name, digest, round(recorded_seconds(recording)), moment)
+    if new:                                            # nobody is recorded whom the dialplan has not told and asked
+        office.folios.privacy_heard(number, office.standing().notices[MESSAGE_NOTICE], True, moment)

@@ -1,6 +1,7 @@
 """The site in force and the overrides in force, kept ready in memory for every call."""
 from __future__ import annotations
 
+import hashlib
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,11 @@ from threading import Lock
 from time import monotonic
 
 from agi.office import Standing
+from callcenter.listening import PromptTexts
 from config.load import load
 from config.place import Place
-from config.values import Override
+from config.values import Override, Site
+from ivr_flows.conversation import MESSAGE_NOTICE
 from storage.engine import DatabaseUnavailable
 from ticketing.directory import Directory
 from ticketing.overrides import Overrides
@@ -43,7 +46,14 @@ class SiteInForce:
 def read_standing(folder: Path) -> Standing:
     """A site's folder as calls need it."""
     site = load(folder)
-    return Standing(site, Directory(site.clients))
+    return Standing(site, Directory(site.clients), notice_versions(site))
+
+
+def notice_versions(site: Site) -> dict[str, str]:
+    """The privacy notices that callers of this site may hear, each with a digest of its words."""
+    texts = PromptTexts.load(site.prompt_texts)
+    prompts = {MESSAGE_NOTICE, *(client.privacy_notice for client in site.clients.values())}
+    return {prompt: f'{prompt} {hashlib.sha256(texts.text(prompt).encode()).hexdigest()[:8]}' for prompt in prompts}
 
 
 class OverridesInForce:

@@ -37,6 +37,7 @@ from ivr_flows.steps import (
 FOLIO_DIGITS = 8
 EMPLOYEE_DIGITS = 12
 REPEATS = 3
+MESSAGE_NOTICE = 'mesa/privacy-message'                # before every voice message, also in the dialplan's own fallback
 Flow = Generator[Any, Any, Any]
 ToEnd = Generator[Any, Any, Ending]
 Redecide = Callable[[User | None, str], Decision]
@@ -292,7 +293,7 @@ def why_closed(decision: Decision) -> Prompts:
 
 def leave_message(decision: Decision) -> ToEnd:
     """Record a voice message that becomes a folio whose clock starts at the next opening (mission.md 3.5, 3.8)."""
-    if not (yield from privacy('mesa/privacy-message')):
+    if not (yield from privacy(MESSAGE_NOTICE)):
         yield Say(('mesa/privacy-refused', 'mesa/goodbye'))
         return Goodbye()
     yield Say(('mesa/message-now',))
