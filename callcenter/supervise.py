@@ -42,6 +42,8 @@ STEADY_S = 10.0                                        # a child that lived this
 TRIES_BEFORE_READY = 3
 # A session of its own, so that Ctrl-C reaches the supervisor alone; and no child outlives it, however it ends.
 LEASH = ('setsid', 'setpriv', '--pdeathsig', 'KILL')
+# Asterisk faces the network: also as root it may do nothing but what the owner of its files may, and never gain more.
+NO_POWERS = ('--bounding-set=-all', '--inh-caps=-all', '--no-new-privs')
 LONGEST_LOG = 20_000_000
 
 
@@ -95,7 +97,7 @@ class Child(ProcessProtocol):
         self.since = datetime.now(UTC)
         _shorten(self.task.log)
         nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(self.task.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        argv = (*LEASH, *self.task.argv)
+        argv = (*LEASH, *(NO_POWERS if os.geteuid() == 0 else ()), *self.task.argv)
         self._reactor.spawnProcess(self, argv[0], argv, dict(os.environ), childFDs={0: nothing, 1: log, 2: log})
         os.close(nothing)
         os.close(log)

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from callcenter.ports import free_ports
 from callcenter.running import state, supervisor_pid
@@ -210,3 +211,9 @@ def test_nothing_secret_is_shown(mesa: RealMesa) -> None:
     assert len(secrets) > 3
     shown = mesa.mesa('status').stdout + mesa.mesa('doctor').stdout + mesa.mesa('status', '--json').stdout
     assert not [secret for secret in secrets if secret in shown]
+
+
+def test_asterisk_and_mesa_have_no_powers_beyond_their_files(mesa: RealMesa) -> None:
+    for pid in mesa.pids.values():
+        status = Path(f'/proc/{pid}/status').read_text()
+        assert 'CapEff:\t0000000000000000' in status and 'CapBnd:\t0000000000000000' in status and 'NoNewPrivs:\t1' in status
