@@ -106,17 +106,20 @@ def own_name() -> Iterator[Finding]:
     thread = threading.Thread(target=lambda: found.append(_addresses(name)), daemon=True)
     thread.start()
     thread.join(DNS_PATIENCE_S)
-    if found and found[0]:
-        yield Finding('ok', f'the name of this machine, {name}, resolves in {time.monotonic() - began:.2f} s')
+    advice = f'add "127.0.1.1 {name}" to /etc/hosts'
+    if not found:
+        yield Finding('bad', f'the name of this machine, {name}, does not resolve quickly, and every call waits for that: {advice}')
+    elif not found[0]:
+        yield Finding('warning', f'the name of this machine, {name}, is known to nobody; calls will wait whenever the name server '
+                                 f'takes its time to say so: {advice}')
     else:
-        yield Finding('bad', f'the name of this machine, {name}, does not resolve quickly, and every call waits for that: '
-                             f'add "127.0.1.1 {name}" to /etc/hosts')
+        yield Finding('ok', f'the name of this machine, {name}, resolves in {time.monotonic() - began:.2f} s')
 
 
 def _addresses(name: str) -> list[object]:
     try:
         return list(socket.getaddrinfo(name, None))
-    except OSError:
+    except (OSError, UnicodeError):                    # unknown, or no possible name at all
         return []
 
 

@@ -13,12 +13,14 @@ from callcenter.console import Complaint, instance_root, say
 from callcenter.instance import Instance
 from callcenter.running import claim, state
 
+UP = 'Asterisk and Mesa are up.'
 DEMO_HINTS = """
 Try:
   ./mesa call 8005550101 --from 5555550101 --keys '1,2'
   ./mesa simulate 8005550101 --from 5555550101 --at '2026-12-25 09:00'
   ./mesa line list          ./mesa folio list          ./mesa calls          ./mesa calendar 2027
-  ./mesa clock set '2026-11-24T10:00'                  ./mesa clock clear"""
+  ./mesa clock set '2026-11-24T10:00'                  a Tuesday in opening hours; the demo's clock stands still there
+  ./mesa clock clear                                   back to the system clock"""
 HINTS = """
 Next:
   ./mesa config check       ./mesa line list           ./mesa status          ./mesa doctor"""
@@ -40,9 +42,10 @@ def up(detach: bool, clock: str | None) -> None:
     demo = _set_clock(instance, clock)
     say('· starting Asterisk and Mesa ...')
     if detach:
-        _start_detached(root, lock, _what_next(demo, 'mesa down'))
+        _start_detached(root, lock)
+        say(_what_next(demo, './mesa down'))
     else:
-        _become_supervisor(root, lock, _what_next(demo, 'Ctrl-C'))
+        _become_supervisor(root, lock, f'{UP}\n{_what_next(demo, "Ctrl-C")}')
 
 
 def _set_clock(instance: Instance, clock: str | None) -> bool:
@@ -56,7 +59,7 @@ def _set_clock(instance: Instance, clock: str | None) -> bool:
 
 
 def _what_next(demo: bool, stop: str) -> str:
-    return f'Asterisk and Mesa are up.\n{DEMO_HINTS if demo else HINTS}\n\nStop them with: {stop}'
+    return f'{DEMO_HINTS if demo else HINTS}\n\nStop them with: {stop}'
 
 
 def _supervisor(root: Path, lock: int, when_ready: str) -> list[str]:
@@ -68,11 +71,11 @@ def _become_supervisor(root: Path, lock: int, when_ready: str) -> None:
     os.execv(sys.executable, _supervisor(root, lock, when_ready))
 
 
-def _start_detached(root: Path, lock: int, when_ready: str) -> None:
+def _start_detached(root: Path, lock: int) -> None:
     """Start the supervisor in a session of its own and pass on its reports until everything answers, or raise Complaint."""
     told, report = os.pipe()
     log = os.open(root / 'log' / 'supervisor.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    child = subprocess.Popen([*_supervisor(root, lock, when_ready), '--report', str(report)], pass_fds=(lock, report),
+    child = subprocess.Popen([*_supervisor(root, lock, UP), '--report', str(report)], pass_fds=(lock, report),
                              start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     for handle in (lock, report, log):
         os.close(handle)
