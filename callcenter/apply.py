@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from callcenter import voices
@@ -119,7 +120,7 @@ def settle(instance: Instance) -> None:
         switch_to(place, past[-1])
         site = load(site_of(place, past[-1]))
         voices.lay_out_sounds(place.prefix, place.share, site, site_of(place, past[-1]))
-        _read_again(instance, tables_of(instance, site))
+        _read_again(Asterisk(place), place, tables_of(instance, site))
         mesa_serves(instance.root, past[-1], MESA_GOES_BACK_S)
     else:
         place.current.unlink(missing_ok=True)          # it was the first apply: nothing is in force
@@ -184,23 +185,22 @@ def _go_back(instance: Instance) -> str:
 
 def _confirmed(instance: Instance, site: Site, number: int, changed: set[str], tables: Sequence[LineTable]) -> bool:
     """Reload, and see that the running Asterisk and Mesa have what was rendered; False when Asterisk does not run. Raises Complaint."""
-    if not _read_again(instance, tables, changed):
+    asterisk = Asterisk(instance.place)
+    refused = _read_again(asterisk, instance.place, tables, changed)
+    if refused is None:
         return False
-    for missing in missing_parts(Asterisk(instance.place), site, files_of(instance.place, number)):
-        raise Complaint(missing)
+    complaint = next(chain(refused, missing_parts(asterisk, site, files_of(instance.place, number))), None)
+    if complaint:
+        raise Complaint(complaint)
     if not mesa_serves(instance.root, number):
         raise Complaint(f'Mesa did not take apply {number}: see {instance.place.log}/mesa.log.')
     return True
 
 
-def _read_again(instance: Instance, tables: Sequence[LineTable], changed: set[str] | None = None) -> bool:
-    """Let Asterisk read its files again, the table of hours first, for the dialplan includes it; False when it does not run."""
-    write_hours(instance.place, tables)
-    asterisk = Asterisk(instance.place)
-    running = asterisk.is_running()
-    if running:
-        reload(asterisk, changed)
-    return running
+def _read_again(asterisk: Asterisk, place: Place, tables: Sequence[LineTable], changed: set[str] | None = None) -> list[str] | None:
+    """Let Asterisk read its files, the table of hours first, for the dialplan includes it; what it refuses, None when it does not run."""
+    write_hours(place, tables)
+    return reload(asterisk, changed) if asterisk.is_running() else None
 
 
 def tables_of(instance: Instance, site: Site) -> tuple[LineTable, ...]:

@@ -9,12 +9,11 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from callcenter.asterisk import Asterisk
-from callcenter.console import Complaint
 from callcenter.services import serving_file
 from config.rendered import steps_of
 from config.values import Site
 
-MESA_PATIENCE_S = 20.0
+MESA_PATIENCE_S = 10.0
 # What is always read anew: the table of hours, which belongs to no apply, is included there.
 DIALPLAN = 'dialplan reload'
 RELOADS = {
@@ -23,12 +22,13 @@ RELOADS = {
     'musiconhold.conf': 'moh reload',
     'manager.conf': 'manager reload',
     'logger.conf': 'logger reload',
-    'cel.conf': 'cel reload',
-    'features.conf': 'features reload',
+    'cel.conf': 'module reload cel',
+    'features.conf': 'module reload features',
 }
 CONTEXT = re.compile(r"\[ Context '(.+)' created by ")
 EXTENSION = re.compile(r" +'([^']+)'(?: \(CID match '[^']*'\))? => +(\d+)\. ([^(]+)\(")
 PRIORITY = re.compile(r' +(?:\[[^]]+\] +)?(\d+)\. ([^(]+)\(')
+REFUSAL = re.compile(r'No such|[Ff]ailed|[Uu]nable')
 QUEUE = re.compile(r'(\S+) has \d+ calls')
 MEMBER = re.compile(r' +.* \((PJSIP/[^)]+)\)')
 ENDPOINT = re.compile(r'^ *Endpoint: +([^/\s<]+)', re.MULTILINE)
@@ -36,13 +36,14 @@ MATCH = re.compile(r'^ *Match: +([0-9a-fA-F.:]+(?:/\d+)?)', re.MULTILINE)
 Running = Mapping[tuple[str, str, int], str]
 
 
-def reload(asterisk: Asterisk, changed: Collection[str] | None = None) -> None:
-    """Make the running Asterisk read the files that changed (None: all that it can). Calls in progress go on. Raises Complaint."""
-    commands = [command for file, command in RELOADS.items() if changed is None or file in changed]
-    for command in (DIALPLAN, *commands):
-        answer = asterisk.command(command)
-        if 'No such' in answer or 'ailed' in answer:
-            raise Complaint(f'Asterisk answered to {command!r}: {answer.strip()}')
+def reload(asterisk: Asterisk, changed: Collection[str] | None = None) -> list[str]:
+    """Make the running Asterisk read the files that changed (None: all that it can); what it refuses, in sentences.
+
+    Calls in progress go on. Raises Complaint when it does not answer.
+    """
+    commands = [DIALPLAN, *(command for file, command in RELOADS.items() if changed is None or file in changed)]
+    answers = {command: asterisk.command(command).strip() for command in commands}
+    return [f'The running Asterisk answered to {command!r}: {answer}' for command, answer in answers.items() if REFUSAL.search(answer)]
 
 
 def read_at_start_only(changed: Iterable[str]) -> tuple[str, ...]:
