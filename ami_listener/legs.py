@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ami_listener.rows import CelRow
 
@@ -17,6 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 GOES_ON_US = 20_000                                    # a channel that only falls out of Queue or Dial is gone sooner
 BUSY_CAUSE = 17
+OWN_FAILURES: dict[Any, str] = {BUSY_CAUSE: 'BUSY', 3: 'FAILED', 20: 'FAILED', 34: 'FAILED'}     # of a caller without a telephone rung
 NO_ANSWER_CAUSES = frozenset({0, 16, 18, 19, 26})
 
 
@@ -149,6 +151,8 @@ class _Telling:
         for record in caller.records:
             if record.ended is None:
                 record.ended = row.at_us
+                if not record.peer:
+                    record.failure = OWN_FAILURES.get(row.extra.get('hangupcause'), record.failure)
 
     def _go_on(self, caller: _Caller) -> None:
         """The caller executes the next step after Queue or Dial: if all his records are over, a new one begins."""

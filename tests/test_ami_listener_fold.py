@@ -132,3 +132,12 @@ def test_a_call_under_which_asterisk_died_has_failed() -> None:
 
 def test_queue_lines_alone_are_no_call_yet() -> None:
     assert fold([row for row in RECORDED['answered'].rows if row.event == 'ENTERQUEUE']) is None
+
+
+@pytest.mark.parametrize(('cause', 'disposition'), [
+    (17, 'BUSY'), (3, 'FAILED'), (20, 'FAILED'), (34, 'FAILED'), (21, 'NO ANSWER'), (1, 'NO ANSWER')])
+def test_who_is_sent_away_without_an_answer_has_a_record_that_says_how(cause: int, disposition: str) -> None:
+    """As Asterisk 22.10's own record does."""
+    lines = [line.replace('""hangupcause"":127', f'""hangupcause"":{cause}') for line in RECORDED['cancelled'].cel]
+    call = fold([read_cel(line) for line in lines])
+    assert call is not None and [leg.disposition for leg in call.legs] == [disposition]

@@ -24,13 +24,14 @@ from sqlalchemy.engine import make_url
 
 from ami_listener.call_log import TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.tables import call_duties
-from callcenter.caller import AUDIBLE, Answered, Caller, Dialled, Ended, FellBack, Happening, Pressed, Queued, Recording
+from callcenter.caller import AUDIBLE, Answered, Caller, Dialled, Ended, FellBack, Happening, Pressed, Queued, Recording, Spoken
 from callcenter.phone import PhoneEvent
 from callcenter.services import serving_file
 from storage.engine import Database
 from tests.databases import PostgresServer
 from tests.real.instance import RealMesa
 from tests.real.phones import exchange
+from tests.site_copies import edit
 from ticketing.folios import Folio, FolioBook
 from ticketing.tables import folio_files, folios
 
@@ -38,6 +39,23 @@ AGAIN_S = 40.0                                         # until Mesa serves again
 WINDOW_S = 0.01
 LINGER_S = 1.5                                         # what a caller still hears of the queue
 Value = TypeVar('Value')
+
+NOW = '2026-11-24T08:30'                               # a Tuesday: half past eight in Mexico City, half past six in Tijuana
+OPEN, OPEN_PREMIUM, OPEN_VIP, OPEN_FAX, CLOSED = '8005550101', '8005550102', '8005550103', '8005550105', '8005550201'
+DIRECTOR = '5555550111'                                # a VIP of La Nopalera
+STANDARD, PREMIUM, VIP = 'nopalera-standard', 'nopalera-premium', 'nopalera-vip'
+
+
+def one_open_one_closed(site: Path) -> None:
+    """La Nopalera's hours are Mexico City's, Quetzal's are Tijuana's; and each agent serves one queue."""
+    quetzal = site / 'clients' / 'quetzal.toml'
+    quetzal.write_text(quetzal.read_text().replace('calendar = "mx-5x12"', 'calendar = "tijuana-5x12"'))
+    edit(site, 'agents.toml', 'queues = ["nopalera-standard", "nopalera-premium", "nopalera-vip", "quetzal-standard", "quetzal-vip"]',
+         'queues = ["nopalera-standard"]')
+    edit(site, 'agents.toml', 'queues = ["nopalera-standard", "nopalera-vip", "quetzal-premium", "quetzal-vip"]',
+         'queues = ["nopalera-vip"]')
+    edit(site, 'agents.toml', 'queues = ["nopalera-premium", "nopalera-vip", "quetzal-standard", "quetzal-premium", "quetzal-vip"]',
+         'queues = ["nopalera-premium", "quetzal-standard", "quetzal-premium", "quetzal-vip"]')
 
 
 def until(what: str, look: Callable[[], Value | None], within_s: float = 20.0) -> Value:
@@ -183,15 +201,21 @@ def _serves(mesa: RealMesa) -> bool:
 class Ear(Caller):
     """A caller who is recorded and who notices when it rings."""
 
-    def __init__(self, mesa: RealMesa, number: str, from_: str, wav: Path) -> None:
+    def __init__(self, mesa: RealMesa, number: str, from_: str, wav: Path | None = None) -> None:
         super().__init__(exchange(mesa.instance), number, from_, wav=wav)
-        self.wav = wav
+        self._recording = wav
         self.rang_at: float | None = None
 
     def _read(self, item: Any) -> Any:
         if isinstance(item, PhoneEvent) and item.facts.get('state') == 'EARLY':
             self.rang_at = item.at
         return super()._read(item)
+
+    @property
+    def wav(self) -> Path:
+        """What is heard; whole when the telephone has been put away."""
+        assert self._recording is not None, 'this caller is not recorded'
+        return self._recording
 
     def at(self, kind: type[Happening]) -> float | None:
         """When the first happening of a kind came."""
@@ -284,6 +308,12 @@ def length_of(wav: Path) -> float:
         return sound.getnframes() / sound.getframerate()
 
 
+def linkedid(ear: Ear) -> str:
+    """Asterisk's name of the call."""
+    assert ear.linkedid is not None, f'Asterisk never saw this call:\n{ear.told()}'
+    return ear.linkedid
+
+
 def fell_back(ear: Ear) -> bool:
     """Whether the dialplan alone served the call."""
     return ear.at(FellBack) is not None
@@ -292,6 +322,52 @@ def fell_back(ear: Ear) -> bool:
 def last_press(ear: Ear) -> float:
     """When the caller last pressed a key."""
     return max(happening.at for happening in ear.story if isinstance(happening, Pressed))
+
+
+# --- what callers do ---------------------------------------------------------------------------------------------
+
+
+def reach_menu(ear: Ear) -> None:
+    """Listen to the menu."""
+    ear.dial()
+    ear.expect_prompt('mesa/menu-new')
+
+
+def reach_closed_menu(ear: Ear) -> None:
+    """Hear that it is closed, and what can be done."""
+    ear.dial()
+    ear.expect_prompt('mesa/closed-menu')
+
+
+def reach_queue(ear: Ear) -> None:
+    """Ask for an agent and wait."""
+    reach_menu(ear)
+    ear.press('0')
+    ear.expect_prompt('mesa/your-folio')
+    ear.press('9')
+    ear.expect(Queued)
+
+
+def say_something(ear: Ear) -> None:
+    """Speak, and end with the key."""
+    ear.speak(2.0)
+    ear.expect(Spoken)
+    ear.press('#')
+
+
+def together(*work: tuple[Callable[[Ear], None], Ear]) -> None:
+    """Let several callers do something at the same time."""
+    with ThreadPoolExecutor(len(work)) as pool:
+        for done in [pool.submit(act, ear) for act, ear in work]:
+            done.result()
+
+
+def vip(ear: Ear) -> None:
+    """As a director: straight to an agent of the VIPs."""
+    ear.dial()
+    ear.expect_prompt('mesa/your-folio')
+    ear.press('9')
+    assert ear.expect(Queued).queue == VIP
 
 
 # --- the books ---------------------------------------------------------------------------------------------------

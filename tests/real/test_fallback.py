@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,16 @@ from config.intervals import fallback_table
 from config.place import HOURS_FILE
 from tests.databases import PostgresServer, postgres_instance
 from tests.real.disasters import (
+    CLOSED,
+    DIRECTOR,
+    NOW,
+    OPEN,
+    OPEN_FAX,
+    OPEN_PREMIUM,
+    OPEN_VIP,
+    PREMIUM,
+    STANDARD,
+    VIP,
     Books,
     Ear,
     Experience,
@@ -31,35 +40,28 @@ from tests.real.disasters import (
     kill,
     killed,
     last_press,
+    linkedid,
+    one_open_one_closed,
+    reach_closed_menu,
+    reach_menu,
+    reach_queue,
+    say_something,
     says_and_stops,
     serves_again,
     sound_spans,
+    together,
     until,
+    vip,
     write_locked,
 )
 from tests.real.instance import RealMesa
 from tests.real.phones import AgentPhone, agent
 from tests.site_copies import edit
 
-NOW = '2026-11-24T08:30'                               # a Tuesday: half past eight in Mexico City, half past six in Tijuana
 CLOSED_UNTIL = datetime(2026, 11, 24, 16, tzinfo=UTC)  # eight o'clock in Tijuana
 DEAD_AIR_S = 2.0
 
-OPEN, OPEN_PREMIUM, OPEN_VIP, OPEN_FAX, CLOSED = '8005550101', '8005550102', '8005550103', '8005550105', '8005550201'
-STANDARD, PREMIUM, VIP = 'nopalera-standard', 'nopalera-premium', 'nopalera-vip'
-DIRECTOR, STRANGER = '5555550111', '5555558801'
-
-
-def one_open_one_closed(site: Path) -> None:
-    """La Nopalera's hours are Mexico City's, Quetzal's are Tijuana's; and each agent serves one queue."""
-    quetzal = site / 'clients' / 'quetzal.toml'
-    quetzal.write_text(quetzal.read_text().replace('calendar = "mx-5x12"', 'calendar = "tijuana-5x12"'))
-    edit(site, 'agents.toml', 'queues = ["nopalera-standard", "nopalera-premium", "nopalera-vip", "quetzal-standard", "quetzal-vip"]',
-         'queues = ["nopalera-standard"]')
-    edit(site, 'agents.toml', 'queues = ["nopalera-standard", "nopalera-vip", "quetzal-premium", "quetzal-vip"]',
-         'queues = ["nopalera-vip"]')
-    edit(site, 'agents.toml', 'queues = ["nopalera-premium", "nopalera-vip", "quetzal-standard", "quetzal-premium", "quetzal-vip"]',
-         'queues = ["nopalera-premium", "quetzal-standard", "quetzal-premium", "quetzal-vip"]')
+STRANGER = '5555558801'
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +80,6 @@ class Switchboard:
         self._folder = folder
         self._stack = stack
         self._users = 0
-        self._rows: list[str] = []
         self.books = Books(mesa)
         stack.callback(self.books.close)
 
@@ -147,18 +148,7 @@ def close(*ears: Ear) -> None:
         ear.close()
 
 
-def linkedid(ear: Ear) -> str:
-    assert ear.linkedid is not None, f'Asterisk never saw this call:\n{ear.told()}'
-    return ear.linkedid
-
-
 # --- what callers do ---------------------------------------------------------------------------------------------
-
-
-def reach_menu(ear: Ear) -> None:
-    """Listen to the menu."""
-    ear.dial()
-    ear.expect_prompt('mesa/menu-new')
 
 
 def begin_to_type(ear: Ear) -> None:
@@ -166,21 +156,6 @@ def begin_to_type(ear: Ear) -> None:
     ear.dial()
     ear.expect_prompt('mesa/ask-employee-number')
     ear.press('1')
-
-
-def reach_closed_menu(ear: Ear) -> None:
-    """Hear that it is closed, and what can be done."""
-    ear.dial()
-    ear.expect_prompt('mesa/closed-menu')
-
-
-def reach_queue(ear: Ear) -> None:
-    """Ask for an agent and wait."""
-    reach_menu(ear)
-    ear.press('0')
-    ear.expect_prompt('mesa/your-folio')
-    ear.press('9')
-    ear.expect(Queued)
 
 
 def wait_in_queue(ear: Ear) -> None:
@@ -221,28 +196,6 @@ def speak(ear: Ear) -> None:
     """Speak after the tone."""
     ear.expect(Recording, 20)
     say_something(ear)
-
-
-def say_something(ear: Ear) -> None:
-    """Speak, and end with the key."""
-    ear.speak(2.0)
-    ear.expect(Spoken)
-    ear.press('#')
-
-
-def together(*work: tuple[Callable[[Ear], None], Ear]) -> None:
-    """Let several callers do something at the same time."""
-    with ThreadPoolExecutor(len(work)) as pool:
-        for done in [pool.submit(act, ear) for act, ear in work]:
-            done.result()
-
-
-def vip(ear: Ear) -> None:
-    """As a director: straight to an agent of the VIPs."""
-    ear.dial()
-    ear.expect_prompt('mesa/your-folio')
-    ear.press('9')
-    assert ear.expect(Queued).queue == VIP
 
 
 def reach_mesa(ear: Ear) -> None:
