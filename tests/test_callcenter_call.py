@@ -24,7 +24,7 @@ from callcenter.caller import (
     outcome_of,
     silence_before_sound,
 )
-from callcenter.commands.call import closing_line, described, prompt_lines
+from callcenter.commands.call import Teller, closing_line, described, prompt_lines
 from callcenter.console import Complaint
 from callcenter.listening import (
     AmiEvent,
@@ -340,8 +340,23 @@ def test_the_lines_that_are_printed():
         'digits                       4 8 2',
         'mesa/note-it-down            Por favor, anótelo.',
     ]
+    moment = ('mesa/opens-again', 'digits/day-1', 'digits/28', 'digits/es-de', 'digits/mon-11', 'mesa/at-hour', 'digits/8',
+              'mesa/in-the-morning')
+    assert prompt_lines(moment, TEXTS) == [
+        'mesa/opens-again             Abrimos de nuevo el',
+        'date or time                 lunes 28 de diciembre a las 8 de la mañana.',
+    ]
     assert described(FellBack(0.0), TEXTS) == []
     assert described(Queued(0.0, 'q'), TEXTS) == [('queue', 'q')]
+
+
+def test_what_is_told_stands_in_the_order_in_which_it_is_heard(capsys):
+    """The exchange is quicker to tell of the first prompt, and of its answer, than the telephone of the connection."""
+    tell = Teller(TEXTS)
+    for happening in (Dialled(10.0), Prompted(10.01, ('mesa/menu-new',), True), Pressed(10.02, '1'), Answered(10.03),
+                      FolioNamed(10.2, '48213307'), FolioNamed(11.0, '48213307')):
+        tell(happening)
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ['dials', 'answered', 'hears', 'presses', 'folio']
 
 
 def test_the_closing_line():

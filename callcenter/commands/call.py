@@ -27,6 +27,9 @@ from callcenter.instance import Instance, pass_instance
 from callcenter.listening import AskedMesa, FellBack, FolioNamed, Gone, HandedOver, Met, Prompted, PromptTexts, Queued, Recording
 
 NOT_REACHED = 3
+PIECES = frozenset(f'mesa/{name}' for name in (                 # of `ivr_flows.spoken`: no sentences of their own
+    'at-hour', 'at-hour-one', 'in-the-small-hours', 'in-the-morning', 'at-noon', 'in-the-afternoon', 'at-night',
+    'minute', 'minutes', 'twenty-one'))
 
 
 @click.command()
@@ -65,12 +68,30 @@ class Teller:
     def __init__(self, texts: PromptTexts) -> None:
         self._texts = texts
         self._start: float | None = None
+        self._is_up = False
+        self._early: list[Happening] = []
+        self._told_folio: str | None = None
 
     def __call__(self, happening: Happening) -> None:
+        """Asterisk tells of the first words before the answer has reached the telephone: they are told after it, as they are heard."""
         if self._start is None:
             self._start = happening.at
+        if not self._is_up and not isinstance(happening, Dialled | Answered | Ended):
+            self._early.append(happening)
+            return
+        self._tell(happening, happening.at)
+        if isinstance(happening, Answered):
+            self._is_up = True
+            for early in self._early:
+                self._tell(early, happening.at)
+
+    def _tell(self, happening: Happening, at: float) -> None:
+        if isinstance(happening, FolioNamed):
+            if happening.number == self._told_folio:   # it is named when it is opened and when the call is handed over
+                return
+            self._told_folio = happening.number
         for what, detail in described(happening, self._texts):
-            say(f'{happening.at - self._start:7.2f} s  {what:<9} {detail}'.rstrip())
+            say(f'{at - (self._start or at):7.2f} s  {what:<9} {detail}'.rstrip())
 
 
 def described(happening: Happening, texts: PromptTexts) -> list[tuple[str, str]]:
@@ -105,16 +126,22 @@ def described(happening: Happening, texts: PromptTexts) -> list[tuple[str, str]]
 
 
 def prompt_lines(prompts: tuple[str, ...], texts: PromptTexts) -> list[str]:
-    """One line a prompt; numbers, letters and dates that follow each other share one."""
+    """One line a prompt; numbers, letters, and the parts of a date or a wait that follow each other share one."""
     lines = []
     audible = [prompt for prompt in prompts if not is_pause(prompt)]
-    for spelled, group in groupby(audible, key=lambda prompt: prompt.startswith(('digits/', 'letters/'))):
+    for spelled, group in groupby(audible, key=is_spelled):
         names = list(group)
         if spelled:
-            lines.append(f'{"digits" if len(names) > 1 else names[0]:<28} {" ".join(texts.text(name) for name in names)}')
+            label = names[0] if len(names) == 1 else 'digits' if all(name.startswith('digits/') for name in names) else 'date or time'
+            lines.append(f'{label:<28} {" ".join(texts.text(name) for name in names)}')
         else:
             lines += [f'{name:<28} {texts.text(name)}'.rstrip() for name in names]
     return lines
+
+
+def is_spelled(prompt: str) -> bool:
+    """Whether a sound file is only a piece of a number, a name or a moment."""
+    return prompt.startswith(('digits/', 'letters/')) or prompt in PIECES
 
 
 def closing_line(summed: Outcome) -> str:

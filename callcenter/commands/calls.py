@@ -1,6 +1,7 @@
 """`mesa calls`: the call log."""
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from ticketing.sessions import CallNote, CallNotes
 
 ROW = '{:<20}{:<15}{:<15}{:<14}{:<10}{:<20}{:>6}{:>7}  {}'
 HEADINGS = ('started', 'line', 'from', 'disposition', 'folio', 'queue', 'wait', 'talk', 'agent')
+LONGEST_SHOWN = 14
 
 
 @click.command()
@@ -43,11 +45,16 @@ def show(site: Site, found: list[CallRecord], with_legs: bool) -> None:
     """The calls for a person; times in the site's zone."""
     say(ROW.format(*HEADINGS))
     for call in found:
-        say(ROW.format(f'{call.started.astimezone(site.zone):%Y-%m-%d %H:%M:%S}', call.line or '-', call.ani or '-',
+        say(ROW.format(f'{call.started.astimezone(site.zone):%Y-%m-%d %H:%M:%S}', call.line or '-', shown(call.ani),
                        call.disposition or 'in progress', call.folio or '-', call.queue or '-', seconds(call.wait_s), seconds(call.talk_s),
                        call.agent or '-'))
         for leg in call.legs if with_legs else ():
             say(f'    {leg.channel:<34}{leg.disposition or "in progress":<12}{seconds(leg.duration_s):>7}, talked {seconds(leg.billsec_s)}')
+
+
+def shown(ani: str | None) -> str:
+    """The caller's number for a terminal: whatever he calls himself, it neither steers the screen nor leaves its column."""
+    return re.sub(r'[^0-9A-Za-z+*#.-]+', '?', ani)[:LONGEST_SHOWN] if ani else '-'
 
 
 def seconds(value: float | None) -> str:

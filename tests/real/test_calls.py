@@ -291,7 +291,7 @@ HOSTILE = {
     'shell': (b'";touch ROOT/evaluated;`touch ROOT/evaluated`" <sip:$(touch+ROOT)%7C%60&5@127.0.0.2>', None),
     'sql': (b'"\' OR 1=1; DROP TABLE folios; --" <sip:\'%20OR%201=1--@127.0.0.2>', None),
     'long': (b'"' + b'A' * 1024 + b'" <sip:' + b'5' * 1024 + b'@127.0.0.2>', None),
-    'bytes': (b'"\xff\xfe\xc3\x28\x1b[31m" <sip:55%00%ff%fe@127.0.0.2>', None),
+    'bytes': (b'"\xff\xfe\xc3\x28\x1b[31m" <sip:55%1b%5b31m%ff%fe%00@127.0.0.2>', None),
     'empty': (b'<sip:127.0.0.2>', None),
     'asserted': (b'<sip:anonymous@anonymous.invalid>', None),
 }
@@ -323,6 +323,9 @@ def test_whatever_a_caller_calls_himself_he_is_served_and_nothing_is_evaluated(m
             record = books.call(linkedid, folio.number)
             assert (record.disposition, record.line, record.queue) == ('abandoned', '+52' + NOPALERA, 'nopalera-standard'), name
     assert not (mesa.root / 'evaluated').exists()
+    shown = mesa.mesa('calls').stdout.splitlines()
+    assert all(line.isprintable() and '${' not in line for line in shown)
+    assert sum('nopalera-standard' in line for line in shown) >= len(HOSTILE) - 1
     assert mesa.json('status')['running'] is True
     assert 'Traceback' not in (mesa.root / 'log' / 'mesa.log').read_text()
 
