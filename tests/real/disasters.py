@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import sqlite3
+import threading
 import time
 import wave
 from array import array
@@ -37,6 +38,7 @@ from ticketing.tables import folio_files, folios
 
 AGAIN_S = 40.0                                         # until Mesa serves again; its supervisor waits longer after every fall
 WINDOW_S = 0.01
+BEAT_S = 0.04
 LINGER_S = 1.5                                         # what a caller still hears of the queue
 Value = TypeVar('Value')
 
@@ -254,7 +256,32 @@ class Experience:
         return heard if self.rang_s is None else min(self.rang_s, heard)
 
 
-def experience(ear: Ear, since: float | None = None) -> Experience:
+class Pulse:
+    """Notices when the whole machine stands still: nobody can speak then, and nobody can be blamed."""
+
+    def __init__(self) -> None:
+        self.gaps: list[tuple[float, float]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name='pulse')
+
+    def __enter__(self) -> Pulse:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(10)
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while not self._stopping.wait(BEAT_S):
+            now = time.monotonic()
+            if now - last > 5 * BEAT_S:
+                self.gaps.append((last, now))
+            last = now
+
+
+def experience(ear: Ear, since: float | None = None, pulse: Pulse | None = None) -> Experience:
     """Measure a call that is over, in its recording. `since` (monotonic): silences before it are the caller's own."""
     dialled, answered = ear.at(Dialled), ear.at(Answered)
     assert dialled is not None and answered is not None, f'never answered:\n{ear.told()}'
@@ -262,9 +289,11 @@ def experience(ear: Ear, since: float | None = None) -> Experience:
     assert sounds, f'nothing was heard:\n{ear.told()}'
     queued = ear.at(Queued)
     end = min([length_of(ear.wav), *([] if queued is None else [queued + LINGER_S - answered])])
-    own = [(at - answered, until_ - answered) for at, until_ in own_silences(ear, since)]
-    return Experience(None if ear.rang_at is None else ear.rang_at - dialled, answered - dialled, sounds[0][0],
-                      longest_silence(sorted([*sounds, *own]), end), ear.told())
+    own = [(at - answered, until_ - answered) for at, until_ in (*own_silences(ear, since), *(pulse.gaps if pulse else ()))]
+    began, silence = longest_silence(sorted([*sounds, *own]), end)
+    told = (f'{ear.told()}\nThe longest silence began {began + answered - dialled:.2f} s after the INVITE; the machine stood still at '
+            f'{[(round(a - dialled, 2), round(b - dialled, 2)) for a, b in (pulse.gaps if pulse else ())]}')
+    return Experience(None if ear.rang_at is None else ear.rang_at - dialled, answered - dialled, sounds[0][0], silence, told)
 
 
 def own_silences(ear: Ear, since: float | None) -> list[tuple[float, float]]:
@@ -293,13 +322,14 @@ def sound_spans(wav: Path) -> list[tuple[float, float]]:
     return spans
 
 
-def longest_silence(spans: list[tuple[float, float]], end: float) -> float:
-    """The longest time in [0, end) that is in none of these spans, which are in order of their beginning."""
-    longest = heard_until = 0.0
+def longest_silence(spans: list[tuple[float, float]], end: float) -> tuple[float, float]:
+    """When the longest time in [0, end) without a sound began, and how long it was; spans are in order of their beginning."""
+    found = [(0.0, 0.0)]
+    heard_until = 0.0
     for begin, stop in [*spans, (end, end)]:
-        longest = max(longest, min(begin, end) - heard_until)
+        found.append((heard_until, min(begin, end) - heard_until))
         heard_until = max(heard_until, stop)
-    return longest
+    return max(found, key=lambda silence: silence[1])
 
 
 def length_of(wav: Path) -> float:

@@ -32,6 +32,7 @@ from tests.real.disasters import (
     Books,
     Ear,
     Experience,
+    Pulse,
     asleep,
     black_hole,
     dead,
@@ -81,6 +82,7 @@ class Switchboard:
         self._stack = stack
         self._users = 0
         self.books = Books(mesa)
+        self.pulse = stack.enter_context(Pulse())
         stack.callback(self.books.close)
 
     def caller(self, line: str, from_: str | None = None) -> Ear:
@@ -101,7 +103,7 @@ class Switchboard:
 
     def queued_and_abandoned(self, case: str, ear: Ear, since: float | None = None) -> None:
         """The call of a caller who was queued by the fallback and hung up there has one folio, which says so."""
-        self.note(f'{case}, open', experience(ear, since))
+        self.note(f'{case}, open', experience(ear, since, self.pulse))
         record, folio = self.books.ended(linkedid(ear)), self.books.only_folio(linkedid(ear))
         assert (record.path, record.queue, record.disposition) == ('fallback-open', STANDARD, 'abandoned')
         assert record.folio == folio.number
@@ -109,7 +111,7 @@ class Switchboard:
 
     def message_kept(self, case: str, ear: Ear, paths: Sequence[str] = ('fallback-closed',)) -> None:
         """The call of a caller who left a message has one folio, with it, whose clock starts when his line opens."""
-        self.note(f'{case}, closed', experience(ear))
+        self.note(f'{case}, closed', experience(ear, None, self.pulse))
         record, folio = self.books.ended(linkedid(ear)), self.books.only_folio(linkedid(ear))
         assert record.path in paths
         assert (record.disposition, record.folio) == ('voice_message', folio.number)
@@ -263,7 +265,7 @@ def test_killed_at_every_stage_of_a_call(switchboard: Switchboard) -> None:
     switchboard.message_kept('killed in the menu, while it speaks', closed_menu)
     switchboard.message_kept('killed before it answered', closed_ringing)
     switchboard.message_kept('killed before the call', closed_refused)
-    switchboard.note('killed while the caller waits in the queue', experience(queue))
+    switchboard.note('killed while the caller waits in the queue', experience(queue, None, switchboard.pulse))
     assert heard_after(queue, died + 1), 'the queue has fallen silent'
     for ear, login in ((talking, 'carla'), (rung, 'beto')):
         assert heard_after(ear, died), f'{login} was not heard any more:\n{ear.told()}'
@@ -291,7 +293,7 @@ def test_killed_and_started_again_by_its_supervisor(switchboard: Switchboard) ->
     close(menu, closed_menu, afterwards)
     switchboard.queued_and_abandoned('killed, and started again at once', menu)
     switchboard.message_kept('killed, and started again at once', closed_menu)
-    switchboard.note('the next call, served by Mesa', experience(afterwards))
+    switchboard.note('the next call, served by Mesa', experience(afterwards, None, switchboard.pulse))
     assert switchboard.books.ended(linkedid(afterwards)).path == 'mesa'
 
 
@@ -500,8 +502,8 @@ def test_a_stale_table_counts_as_closed(switchboard: Switchboard) -> None:
         tableless.linger()
         tableless.leave()
     close(ear, tableless)
-    switchboard.note('the table of hours is stale', experience(ear))
-    switchboard.note('there is no table of hours', experience(tableless))
+    switchboard.note('the table of hours is stale', experience(ear, None, switchboard.pulse))
+    switchboard.note('there is no table of hours', experience(tableless, None, switchboard.pulse))
     record, folio = switchboard.books.ended(linkedid(ear)), switchboard.books.only_folio(linkedid(ear))
     assert (record.path, record.disposition, record.folio) == ('fallback-stale', 'voice_message', folio.number)
     assert switchboard.books.seconds_attached(folio.number)
