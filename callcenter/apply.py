@@ -177,7 +177,7 @@ def _go_back(instance: Instance) -> str:
     """Settle; what stands in the way of it, in words."""
     try:
         settle(instance)
-    except (Complaint, StorageError) as error:
+    except (Complaint, StorageError, OSError) as error:
         return (f'What was in force before is in force again in the files, but the running Asterisk does not know: {error} '
                 'The next `mesa config apply`, `mesa config undo` or `mesa up` puts that right.')
     return ''

@@ -32,8 +32,8 @@ class Asterisk:
         self._patience_s = patience_s
 
     def is_running(self) -> bool:
-        """Does it answer on its console? Complaint when it is there and hangs."""
-        return self._socket.exists() and self._run('core show uptime').returncode == 0
+        """Does it answer on its console, fully booted? Complaint when it is there and hangs, or takes longer to boot than the patience."""
+        return self._socket.exists() and self._run('core waitfullybooted').returncode == 0
 
     def offered(self) -> Offered:
         """Which applications and functions it has loaded; nothing when it does not run."""

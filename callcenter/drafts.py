@@ -24,6 +24,7 @@ from callcenter.console import Complaint
 from callcenter.history import history
 from callcenter.instance import Instance
 from config.check import Known, check_reading
+from config.dialplan_text import uncommented
 from config.fragments import FragmentKnown, check_fragments
 from config.load import read
 from config.place import Place, Secrets
@@ -40,7 +41,7 @@ NOTHING_KNOWN = Offered()
 # What asterisklint says: FILE:LINE CODE: words.
 LINT = re.compile(r'(?P<path>[^:]+):(?P<line>\d+) (?P<code>[A-Z]_\w+): (?P<text>.*)')
 # Matters of style and blanks, and what it has not learnt to judge, keep nobody's dialplan from running.
-LINT_STYLE = 'H_,I_,W_WSH_,W_WSV_,W_FILE_'
+LINT_STYLE = 'H_,I_,W_WSH_,W_WSV_,W_FILE_,W_APP_BAD_CASE,W_APP_NEED_PARENS'
 # It knows the applications of Asterisk 13: a newer one is not missing, and may take other arguments.
 LINT_MISSING = re.compile(r"(?:app|function) '(?P<name>\w+)' does not exist")
 LINT_ARGUMENTS = ('E_APP_ARG_', 'E_FUNC_BAD_ARGS')
@@ -115,12 +116,21 @@ def _refuse_errors(problems: Iterable[Problem]) -> None:
 
 def second_opinion(files: Mapping[str, str], offered: Offered = NOTHING_KNOWN) -> list[Problem]:
     """What asterisklint, run as a program on the rendered dialplan, has to say. Complaint when it cannot run."""
+    dialplan = {name: text for name, text in files.items() if name == 'extensions.conf' or name.startswith('custom/')}
     with tempfile.TemporaryDirectory(prefix='mesa-lint-') as name:
         folder = Path(name) / 'asterisk'
-        write_files(folder, {file: HOURS_INCLUDE.sub(HOURS_STAND_IN, text) for file, text in files.items()})
+        write_files(folder, {file: without_comments(HOURS_INCLUDE.sub(HOURS_STAND_IN, text)) for file, text in dialplan.items()})
         told = _run_lint(folder)
         found = (_finding(match, folder, offered) for match in map(LINT.fullmatch, told.splitlines()) if match)
         return sorted({problem for problem in found if problem})
+
+
+def without_comments(text: str) -> str:
+    """A dialplan without its comments, every line where it was: asterisklint reads on in a comment of several lines."""
+    lines = [''] * (text.count('\n') + 1)
+    for number, line in uncommented(text):
+        lines[number - 1] = line
+    return '\n'.join(lines)
 
 
 def _run_lint(folder: Path) -> str:
@@ -191,7 +201,10 @@ def snapshot(folder: Path) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix='mesa-site-') as name:
         copy = Path(name) / 'site'
-        shutil.copytree(folder, copy, symlinks=True, ignore=_not_of_the_site)
+        try:
+            shutil.copytree(folder, copy, symlinks=True, ignore=_not_of_the_site)
+        except shutil.Error as error:
+            raise Complaint(f'{folder} cannot be copied: {error.args[0][0][2]}') from error
         yield copy
 
 

@@ -1,6 +1,7 @@
 """`mesa`: the table of commands, and the one place where an error becomes a sentence."""
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -11,6 +12,7 @@ import click
 from callcenter.console import Complaint
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 # name -> where it is, and one line of help: a command is imported only when it runs, so that --help is quick.
 COMMANDS = {
@@ -69,6 +71,8 @@ def complaint_about(error: Exception) -> Complaint | None:
         return error
     if isinstance(error, PermissionError):
         return Complaint(f'{error.filename}: permission denied. Run as the user who owns the instance.')
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        return Complaint(f'{error.filename or "The disk"}: {error.strerror}.')
     from config.problems import ConfigErrors
     from config.render import RenderError
     from storage.engine import StorageError

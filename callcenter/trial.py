@@ -14,7 +14,7 @@ from config.rendered import steps_of
 from config.values import Site
 
 MESA_PATIENCE_S = 10.0
-# What is always read anew: the table of hours, which belongs to no apply, is included there.
+# Always, for it includes the table of hours, which belongs to no apply; and last, so that what it leads to is there before it.
 DIALPLAN = 'dialplan reload'
 RELOADS = {
     'pjsip.conf': 'module reload res_pjsip.so',
@@ -26,7 +26,7 @@ RELOADS = {
     'features.conf': 'module reload features',
 }
 CONTEXT = re.compile(r"\[ Context '(.+)' created by ")
-EXTENSION = re.compile(r" +'([^']+)'(?: \(CID match '[^']*'\))? => +(\d+)\. ([^(]+)\(")
+EXTENSION = re.compile(r" +'([^']+)'(?: \(CID match '[^']*'\))? =>(?= )")
 PRIORITY = re.compile(r' +(?:\[[^]]+\] +)?(\d+)\. ([^(]+)\(')
 REFUSAL = re.compile(r'No such|[Ff]ailed|[Uu]nable')
 QUEUE = re.compile(r'(\S+) has \d+ calls')
@@ -41,7 +41,7 @@ def reload(asterisk: Asterisk, changed: Collection[str] | None = None) -> list[s
 
     Calls in progress go on. Raises Complaint when it does not answer.
     """
-    commands = [DIALPLAN, *(command for file, command in RELOADS.items() if changed is None or file in changed)]
+    commands = [*(command for file, command in RELOADS.items() if changed is None or file in changed), DIALPLAN]
     answers = {command: asterisk.command(command).strip() for command in commands}
     return [f'The running Asterisk answered to {command!r}: {answer}' for command, answer in answers.items() if REFUSAL.search(answer)]
 
@@ -65,10 +65,9 @@ def read_dialplan(told: str) -> Running:
     for line in told.splitlines():
         if match := CONTEXT.match(line):
             context = match[1]
-        elif match := EXTENSION.match(line):
-            extension = match[1]
-            found[context, extension, int(match[2])] = match[3]
-        elif match := PRIORITY.match(line):
+        if match := EXTENSION.match(line):
+            extension, line = match[1], line[match.end():]
+        if match := PRIORITY.match(line):
             found[context, extension, int(match[1])] = match[2]
     return found
 

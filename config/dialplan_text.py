@@ -112,7 +112,7 @@ class _Parser:
     def _step(self, number: int, key: str, value: str) -> None:
         head, comma, rest = value.partition(',')
         if key == 'exten':
-            self._extension, self._priority = head.partition('/')[0].strip(), 0    # NAME/CALLER: for that caller only
+            self._extension = head.partition('/')[0].strip()       # NAME/CALLER: for that caller only
         else:
             rest, comma = value, ','
         text, second_comma, call = rest.partition(',')
@@ -123,6 +123,9 @@ class _Parser:
                           f'{_short(value)} cannot be read: write exten => NAME,1,Application(...) or same => n,Application(...)')
             return
         if priority[1].lower() == 'hint':
+            return
+        if priority[1].lower() == 'n' and not self._priority:
+            self._problem(number, here, 'n follows nothing in this context, so Asterisk would leave it out: begin with 1')
             return
         self._priority = self._numbered(priority)
         where = Where(self._file, number, f'{self._context},{self._extension},{self._priority}')

@@ -15,7 +15,7 @@ import callcenter.apply as steps
 from callcenter import history as records
 from callcenter.applied import applied_files, applied_number, applied_numbers
 from callcenter.apply import ApplyFailed, apply_edited, recover, undo
-from callcenter.asterisk import Offered
+from callcenter.asterisk import APPLICATION, FUNCTION, Offered
 from callcenter.console import Complaint
 from callcenter.drafts import draft, draft_of, hidden, masked, plan, second_opinion, today_of, tree
 from callcenter.history import history, is_on_trial, only_one
@@ -400,7 +400,7 @@ def test_asterisklint_is_believed_when_the_running_asterisk_lacks_it_too(instanc
 
 
 def test_style_keeps_nobody_from_applying(opinion: Callable[[str], list[object]]) -> None:
-    assert opinion('[custom-own]\n\n\nexten=>1,1,Set(A=b)   \n same => n,Hangup()  ; done\n\n\n') == []
+    assert opinion('[custom-own]\n\n\nexten=>1,1,Set(A=b)   \n same => n,hangup  ; done\n;-- old\nexten => 2,1,Gone(${x)\n--;\n\n') == []
 
 
 # -- what the running Asterisk tells -------------------------------------------------------------------------------
@@ -410,7 +410,9 @@ DIALPLAN = """\
   '1900' =>         1. Answer()                                   [ejemplo.conf:8]
                     2. Playback(site/aviso-mantenimiento)         [ejemplo.conf:9]
      [over]         3. Hangup()                                   [ejemplo.conf:10]
-  '1970' (CID match '1001') => 1. NoOp(a)                         [own.conf:3]
+  '1960' =>         hint: PJSIP/1001                              [own.conf:2]
+     [here]         1. noop( a, b; c )                            [own.conf:2]
+  '1970' (CID match '1001') =>  1. NoOp(a)                        [own.conf:3]
   '_19[1-3]X' =>    1. Goto(mesa-queue,nopalera-standard,1)       [own.conf:4]
 
 [ Context 'from-agents' created by 'pbx_config' ]
@@ -445,10 +447,20 @@ ENDPOINTS = """\
 """
 
 
+def test_names_of_applications_and_functions_are_read() -> None:
+    applications = ('    -= Registered Asterisk Applications =-\n        AddQueueMember: Dynamically adds queue members. \n'
+                    '             WaitDigit: Waits for a digit: one. \n    -= 92 Applications Registered =-\n')
+    assert APPLICATION.findall(applications) == ['AddQueueMember', 'WaitDigit']
+    functions = ('Installed Custom Functions:\n----\nABS                   ABS([num])                    Returns absolute value. \n'
+                 'PJSIP_INHERITABLE_HE  PJSIP_INHERITABLE_HEADERS(n)  Reads. \n133 custom functions installed.\n')
+    assert FUNCTION.findall(functions) == ['ABS', 'PJSIP_INHERITABLE_HEADERS']
+
+
 def test_the_dialplan_is_read_step_by_step() -> None:
     assert read_dialplan(DIALPLAN) == {
         ('custom-agents', '1900', 1): 'Answer', ('custom-agents', '1900', 2): 'Playback', ('custom-agents', '1900', 3): 'Hangup',
-        ('custom-agents', '1970', 1): 'NoOp', ('custom-agents', '_19[1-3]X', 1): 'Goto', ('from-agents', '911', 1): 'Dial'}
+        ('custom-agents', '1960', 1): 'noop', ('custom-agents', '1970', 1): 'NoOp', ('custom-agents', '_19[1-3]X', 1): 'Goto',
+        ('from-agents', '911', 1): 'Dial'}
 
 
 def test_a_step_that_is_not_there_or_does_another_thing_is_missed(site: Site) -> None:

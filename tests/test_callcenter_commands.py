@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 problems, not found, not possible now; 2 the command line 
 """
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from callcenter.apply import apply_edited
 from callcenter.clock import set_clock
 from callcenter.commands.folio import facts_of as folio_facts
 from callcenter.instance import Instance
-from callcenter.main import COMMANDS, main
+from callcenter.main import COMMANDS, complaint_about, main
 from config.load import load
 from storage.engine import Database
 from tests.site_copies import EXAMPLE, copy_example, edit, line_of
@@ -453,3 +454,8 @@ def test_facts_of_a_folio_are_plain(mesa: Mesa, folio: str) -> None:
 
 def test_the_example_is_what_is_shown_before_the_first_start(before: Mesa) -> None:
     assert [row['number'] for row in before('line', 'list', '--json').json] == list(load(EXAMPLE).lines)
+
+
+def test_a_full_disk_is_a_sentence() -> None:
+    complaint = complaint_about(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), '/srv/mesa/applied/.4.17/site/site.toml'))
+    assert str(complaint) == '/srv/mesa/applied/.4.17/site/site.toml: No space left on device.'

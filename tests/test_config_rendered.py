@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.dialplan_text import parse
 from config.load import load
 from config.place import Place, Ports, Secrets
 from config.render import render
@@ -85,3 +86,11 @@ def test_every_step_is_known_with_its_place(files: dict[str, str]) -> None:
     assert (first.application, first.arguments) == ('Goto', 'mesa-line,+528005550101,1')
     assert files[WHERE].splitlines()[first.where.line - 1] == 'exten => 8005550101,1,Goto(mesa-line,+528005550101,1)'
     assert steps['custom-agents', '1900', 2].where.file == 'custom/ejemplo.conf'
+
+
+def test_a_priority_goes_on_after_the_last_one_of_its_context() -> None:
+    text = '[custom-a]\nexten => 1,1,NoOp()\nexten => 1,n,Wait(1)\nexten => 1,n(end),Hangup()\n[custom-b]\nexten => 1,n,Hangup()\n'
+    plan = parse('custom/own.conf', text)
+    assert [(step.context, step.priority, step.label) for step in plan.steps] == [
+        ('custom-a', 1, None), ('custom-a', 2, None), ('custom-a', 3, 'end')]
+    assert [(problem.where.line, 'n follows nothing' in problem.message) for problem in plan.problems] == [(6, True)]

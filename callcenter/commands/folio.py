@@ -1,7 +1,9 @@
 """`mesa folio list|show`: the folios and their timelines."""
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -10,6 +12,8 @@ from callcenter.reading import Reading, pass_reading
 from config.phones import national
 from ticketing import damm
 from ticketing.folios import Folio, FolioBook, State
+
+INSTANTS = ('opened_at', 'clock_starts', 'promised', 'abandoned_at')
 
 
 @click.group()
@@ -64,11 +68,20 @@ def show(reading: Reading, number: str, as_json: bool) -> None:
         return
     zone = site.zone
     for name, value in facts_of(found).items():
-        say(f'{name.replace("_", " "):>16}  {"-" if value is None else value}')
+        say(f'{name.replace("_", " "):>16}  {in_words(name, value, zone)}')
     say('\ntimeline')
     for entry in timeline:
         call = f' [call {entry.call}]' if entry.call else ''
-        say(f'  {entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {entry.kind:<12}{entry.by:<12}{entry.text}{call}')
+        say(f'  {entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {entry.kind:<12}{entry.by:<12}{entry.text}{call}'.rstrip())
+
+
+def in_words(name: str, value: object, zone: ZoneInfo) -> str:
+    """A fact for a person: times in the site's zone."""
+    if name in INSTANTS and isinstance(value, str):
+        return f'{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M:%S}'
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    return '-' if value is None else str(value)
 
 
 def hint(number: str) -> str:

@@ -425,6 +425,27 @@ def test_an_agent_dials_an_extension_of_the_admins(mesa: RealMesa) -> None:
         expect('audio')
 
 
+def test_dialplan_in_every_legal_spelling_is_verified(mesa: RealMesa) -> None:
+    append(mesa, 'custom/ejemplo.conf', r"""
+exten => 1960,1,NoOp
+exten => 1960,n(here),noop( a, b\; c )   ; remark
+exten => 1960,n,Hangup
+exten => _19-7X,1,Verbose(0,"a (b) [c]")
+ same => n(l2),Goto(1960,here)
+exten=>1980/1001,1,Answer()
+exten=>1980/1001,2,Hangup()
+;-- block
+exten => 1999,1,System(x)
+--;
+[custom-more]
+exten => s,1,Return()
+exten => h,1,NoOp()
+ignorepat => 9
+""")
+    assert 'verified on the running Asterisk' in applied(mesa)
+    assert "'_19-7X'" in dialplan(mesa) and 'System' not in dialplan(mesa)
+
+
 # -- emergency calls and numbers that are not ours -----------------------------------------------------------------
 
 def ended_with(expect: Expect) -> int:
