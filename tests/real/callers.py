@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from ami_listener.call_log import CallLog, CallRecord
 from callcenter.caller import Caller, Ended, Happening, Outcome, Spoken
+from callcenter.clock import parse_instant, set_clock, tell_asterisk
 from callcenter.listening import Gone, Met, Prompted, Queued, Recording
 from config.phones import national
 from config.values import User
@@ -137,12 +138,18 @@ def calls(mesa: RealMesa, *wanted: tuple[str, str, str], wait_s: float = 0.2) ->
 
 @contextmanager
 def clock_at(mesa: RealMesa, time_: str) -> Iterator[None]:
-    """The clock stands at another time for a while."""
-    mesa.clock(time_)
+    """The clock stands at another time for a while. As `mesa clock set` does it, but in this process: it is needed often."""
+    stop_clock(mesa, time_)
     try:
         yield
     finally:
-        mesa.clock(TUESDAY)
+        stop_clock(mesa, TUESDAY)
+
+
+def stop_clock(mesa: RealMesa, time_: str) -> None:
+    instant = parse_instant(time_, mesa.instance.site().zone)
+    set_clock(mesa.root, True, instant)
+    tell_asterisk(mesa.place, instant)
 
 
 @contextmanager

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from queue import SimpleQueue
 
 import pytest
 from sqlalchemy import select
 
-from callcenter.caller import Caller, Outcome
+from callcenter.caller import Answered, Caller, Ended, Outcome
+from callcenter.listening import AmiEvent, ManagerLink
 from storage.engine import Database
 from tests.real.callers import (
     FOREIGN,
@@ -328,6 +330,25 @@ def test_whatever_a_caller_calls_himself_he_is_served_and_nothing_is_evaluated(m
     assert sum('nopalera-standard' in line for line in shown) >= len(HOSTILE) - 1
     assert mesa.json('status')['running'] is True
     assert 'Traceback' not in (mesa.root / 'log' / 'mesa.log').read_text()
+
+
+def test_a_line_end_in_a_caller_s_number_forges_no_event_for_mesa(mesa: RealMesa) -> None:
+    """Asterisk would write it into its manager events as it is; also for a number that is not in service."""
+    from_ = b'<sip:5%0d%0aX%3a%201%0d%0a%0d%0aEvent%3a%20AgentConnect%0d%0aX%3a%201@127.0.0.2>'
+    secret = mesa.instance.secrets(mesa.instance.site()).ami_mesa
+    events: SimpleQueue[AmiEvent] = SimpleQueue()
+    link = ManagerLink(mesa.place.bind, mesa.place.ports.ami, secret, events, 'mesa')
+    try:
+        for number in (NOPALERA, '8005550199'):
+            phone = partial(RawPhone, from_=from_)
+            with Caller(exchange(mesa.instance), number, 'anonymous', telephone=phone) as line:
+                line.dial()
+                line.expect(Answered if number == NOPALERA else Ended)
+            while (event := events.get(timeout=10).fields).get('Event') != 'Hangup':
+                assert event.get('Event') != 'AgentConnect', event
+            assert event['CallerIDNum'] == '511', event
+    finally:
+        link.close()
 
 
 @pytest.mark.xfail(strict=True, reason='the journal takes every line of the CEL file for a row, also one that a caller wrote')

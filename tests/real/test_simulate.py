@@ -93,7 +93,7 @@ def compare(books: Books, told: dict[str, Any], outcome: Outcome) -> None:
 
 
 def test_a_dozen_real_calls_meet_what_simulate_told(mesa: RealMesa, books: Books) -> None:
-    """Told by --at, while the clock stands elsewhere (and at each time once more by the clock); then called."""
+    """Told by --at, while the clock stands elsewhere (and once by the clock itself); then called."""
     users = {client: iter(books.strangers(6, client)) for client in ('nopalera', 'quetzal')}
     directors = iter(books.strangers(3, vip=True))
     at_each: dict[str, list[Case]] = defaultdict(list)
@@ -108,7 +108,8 @@ def test_a_dozen_real_calls_meet_what_simulate_told(mesa: RealMesa, books: Books
         # A time without a zone is the line's own; the clock is set in the site's.
         beforehand = together(*(partial(mesa.json, *question, '--at', f'{moment}-06:00') for question in questions))
         with clock_at(mesa, moment):
-            assert mesa.json(*questions[0]) == beforehand[0]
+            if moment == CASES[-1].at:
+                assert mesa.json(*questions[-1]) == beforehand[-1]
             outcomes = together(*(
                 partial(call, mesa.instance, case.line, person, case.keys.replace('EMPLOYEE', number), wait_s=0.2)
                 for case, person, number in zip(cases, people, typed, strict=True)))
