@@ -9,13 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from ami_listener.call_log import MARK_ABANDONED, OPEN_FOLIO, TIE_MESSAGE, CallLog, CallRecord
+from ami_listener.call_log import MARK_ABANDONED, MARK_ANSWERED, OPEN_FOLIO, TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.journal import JournalReader
 from storage.engine import Database
 
 log = logging.getLogger(__name__)
 OpenFolio = Callable[[CallRecord], str | None]
 MarkAbandoned = Callable[[str, datetime], object]
+MarkAnswered = Callable[[str, str, datetime], object]
 SETTLING_S = 10.0                                      # Mesa itself is still tying the message to its folio
 RETRY_S = 15.0
 
@@ -24,16 +25,18 @@ class Bookkeeper:
     """Keeps the call log of one Asterisk.
 
     `open_folio(call)` makes the folio of a call that Mesa did not serve to its end and returns its number, or None when it deserves none;
-    `mark_abandoned(linkedid, at)` records on the call's folio that the caller left the queue. Both must bear being asked twice.
+    `mark_abandoned(linkedid, at)` records on the call's folio that the caller left the queue, `mark_answered(linkedid, agent, at)` that an
+    agent took the call. All must bear being asked twice.
     """
 
     def __init__(self, db: Database, log_folder: Path, now: Callable[[], datetime], open_folio: OpenFolio, mark_abandoned: MarkAbandoned,
-                 seconds: Callable[[], float], login_of: Callable[[str], str] = str) -> None:
+                 mark_answered: MarkAnswered, seconds: Callable[[], float], login_of: Callable[[str], str] = str) -> None:
         self._journal = JournalReader(db, log_folder)
         self._calls = CallLog(db, login_of)
         self._now = now
         self._open_folio = open_folio
         self._mark_abandoned = mark_abandoned
+        self._mark_answered = mark_answered
         self._seconds = seconds                        # a clock for waiting, which nobody sets
         self._not_before: dict[tuple[str, str], float] = {}
 
@@ -43,6 +46,7 @@ class Bookkeeper:
         self._calls.catch_up(self._now())
         self._open_folios()
         self._tie_messages()
+        self._mark_answers()
         self._mark_abandons()
         return bool(touched)
 
@@ -67,6 +71,16 @@ class Bookkeeper:
     def _tie(self, call: CallRecord) -> None:
         self._open_folio(call)                         # finds the one that there is, and ties the message to it
         self._calls.settle(call.linkedid, TIE_MESSAGE, self._now())
+
+    def _mark_answers(self) -> None:
+        for call in self._calls.unmarked_answers():
+            if self._is_due(call.linkedid, MARK_ANSWERED, 0.0):
+                self._do(call.linkedid, MARK_ANSWERED, lambda call=call: self._answered(call))    # type: ignore[misc]
+
+    def _answered(self, call: CallRecord) -> None:
+        assert call.agent is not None and call.agent_answered is not None
+        self._mark_answered(call.linkedid, call.agent, call.agent_answered)
+        self._calls.settle(call.linkedid, MARK_ANSWERED, self._now())
 
     def _mark_abandons(self) -> None:
         for fact in self._calls.unmarked_abandons():

@@ -28,6 +28,7 @@ __all__ = ['Abandoned', 'CallLog', 'CallRecord', 'Leg', 'fold']
 log = logging.getLogger(__name__)
 OPEN_FOLIO = 'open_folio'
 MARK_ABANDONED = 'mark_abandoned'
+MARK_ANSWERED = 'mark_answered'
 TIE_MESSAGE = 'tie_message'
 UNSERVED = frozenset({'abandoned', 'no_agent_timeout', 'hung_up'})
 JOURNAL_BATCH = 1000                                   # rows of the journal whose calls are stored in one transaction
@@ -94,6 +95,10 @@ class CallLog:
     def untied_messages(self) -> Sequence[CallRecord]:
         """Calls that are over and have a folio and a voice message, whoever made them: the two may still have to be tied. Oldest first."""
         return self._owed(TIE_MESSAGE)
+
+    def unmarked_answers(self) -> Sequence[CallRecord]:
+        """Calls that an agent took and whose folio does not know it yet, oldest first."""
+        return self._owed(MARK_ANSWERED)
 
     def unmarked_abandons(self) -> Sequence[Abandoned]:
         """The abandoned folios that have not been marked yet, oldest first."""
@@ -180,7 +185,8 @@ def _duties(call: CallRecord) -> tuple[str, ...]:
     if call.folio is None:
         bypassed = call.is_fallback and (call.ended is not None or call.joined is not None)
         return (OPEN_FOLIO,) if bypassed or spoken else ()
-    return (*((TIE_MESSAGE,) if spoken else ()), *((MARK_ABANDONED,) if _abandoned(call) else ()))
+    answered = call.agent is not None and call.agent_answered is not None
+    return (*((TIE_MESSAGE,) if spoken else ()), *((MARK_ANSWERED,) if answered else ()), *((MARK_ABANDONED,) if _abandoned(call) else ()))
 
 
 def _abandoned(call: CallRecord) -> Abandoned | None:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,18 @@ class Serving:
         secrets = self.instance.secrets(self.standing().site)
         return ListenerService(
             self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
-            open_folio=self.open_folio_of_call, mark_abandoned=self.folios.mark_abandoned, login_of=self.login_of)
+            open_folio=self.open_folio_of_call, mark_abandoned=self.mark_abandoned, mark_answered=self.mark_answered,
+            login_of=self.login_of)
 
     def open_folio_of_call(self, call: Any) -> str | None:
         from callcenter.afterwards import folio_of_call
         return folio_of_call(self.office, call, self.clock.set_to() or call.started)
+
+    def mark_abandoned(self, linkedid: str, at: datetime) -> None:
+        self.folios.mark_abandoned(linkedid, self.clock.set_to() or at)
+
+    def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None:
+        self.folios.mark_answered(linkedid, agent, self.clock.set_to() or at)
 
     def login_of(self, extension: str) -> str:
         """The agent who has this extension; the extension itself when nobody has."""

@@ -56,6 +56,7 @@ class Office:
         self.folios: dict[str, str] = {}
         self.asked: list[str] = []
         self.abandoned: dict[str, datetime] = {}
+        self.answered: dict[str, str] = {}
         self.refuses = False
         self.seconds = 0.0
 
@@ -70,8 +71,11 @@ class Office:
     def mark_abandoned(self, linkedid: str, at: datetime) -> None:
         self.abandoned[linkedid] = at
 
+    def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None:
+        self.answered[linkedid] = agent
+
     def bookkeeper(self, db: Any, folder: Path) -> Bookkeeper:
-        return Bookkeeper(db, folder, lambda: NOW, self.open_folio, self.mark_abandoned, lambda: self.seconds)
+        return Bookkeeper(db, folder, lambda: NOW, self.open_folio, self.mark_abandoned, self.mark_answered, lambda: self.seconds)
 
 
 @pytest.fixture
@@ -97,6 +101,8 @@ def test_a_round_does_everything(db: Database, folder: Path) -> None:
     abandoned = fold(RECORDED['abandoned'].rows)
     assert abandoned is not None
     assert office.abandoned == {linkedid('abandoned'): abandoned.left_queue}
+    taken = {recording.linkedid: call for recording in RECORDED.values() if (call := fold(recording.rows)) and call.folio and call.agent}
+    assert office.answered == {linkedid: call.agent for linkedid, call in taken.items()} and taken
     assert office.bookkeeper(db, folder).round() is False
     assert office.asked == [linkedid('fallback_message'), linkedid('odd_text')]               # each once; the second deserved none
 
@@ -119,7 +125,7 @@ def test_killed_at_any_transaction_nothing_is_lost(db: Database, folder: Path) -
         assert call.legs == whole.legs and call.disposition == whole.disposition
     assert office.folios == {linkedid('fallback_message'): '20000000'}
     assert set(office.abandoned) == {linkedid('abandoned')}
-    assert log.unfoliated_fallback_calls() == log.unmarked_abandons() == ()
+    assert log.unfoliated_fallback_calls() == log.unmarked_abandons() == log.unmarked_answers() == ()
 
 
 def test_a_folio_that_cannot_be_made_now_is_made_later(db: Database, folder: Path) -> None:

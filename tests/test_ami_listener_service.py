@@ -29,7 +29,8 @@ class Desk:
         self.marked = threading.Event()
         self.service = ListenerService(
             None, db, folder, server.address, ('mesa', password), lambda: NOW, open_folio=self.open_folio,
-            mark_abandoned=lambda *_: self.marked.set(), pace=Pace(first_s=0.01, longest_s=0.05, patience_s=5))
+            mark_abandoned=lambda *_: self.marked.set(), mark_answered=lambda *_: None,
+            pace=Pace(first_s=0.01, longest_s=0.05, patience_s=5))
 
     def open_folio(self, call: CallRecord) -> str:
         self.opened.set()
