@@ -143,7 +143,8 @@ def test_giving_up_is_reported_until_it_is_settled(db: Database) -> None:
     assert log.refresh([fact.linkedid], NOW) == (fact,)
     assert log.unmarked_abandons() == ()
     with db.read() as connection:
-        assert connection.execute(select(call_duties.c.tries, call_duties.c.done).where(call_duties.c.duty == MARK_ABANDONED)).all() == [(1, NOW)]
+        marking = select(call_duties.c.tries, call_duties.c.done).where(call_duties.c.duty == MARK_ABANDONED)
+        assert connection.execute(marking).all() == [(1, NOW)]
 
 
 def test_who_hangs_up_before_the_queue_abandons_the_folio_that_he_has_by_then(db: Database) -> None:
