@@ -39,7 +39,7 @@ from ivr_flows.steps import (
 from ticketing import damm
 from ticketing.folios import EntryKind, Folio, Report
 
-SHORTEST_RECORDING_S = 1.0
+SHORTEST_RECORDING_S = 0.5                             # Asterisk has cut the tone and the last quarter of a second off
 AUDIBLE = 300                                          # of 32768, -41 dBFS: a quiet voice is above it, the noise of a line below
 LONGEST_PROMPT_S = 30.0                                # of one sound file; ours are shorter, an admin's may not be
 GRACE_S = 30.0                                         # a frozen Asterisk holds a call thread no longer than this beyond the talking

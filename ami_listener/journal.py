@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ LONGEST_LINE = 64 * 1024
 HEAD_BYTES = 4096
 TAIL_BYTES = 256
 KEPT_OF_A_REJECT = 2000
+LINE = re.compile(rb'[^\n]*\n')
+CEL_ROW = re.compile(rb'"[A-Z_]{1,40}","[0-9]{1,10}\.[0-9]{6}",')       # how every row of ours begins
 PACKED = ('.gz', '.bz2', '.xz', '.zst')
 
 
@@ -154,16 +157,17 @@ def files_of(file: Path) -> list[Path]:
 
 def split(position: Position, data: bytes, now: datetime) -> Batch | None:
     """The whole lines at the beginning of `data`, which stands at `position`; None when there is none yet."""
-    end = data.rfind(b'\n') + 1
-    if end == 0:
+    pieces = cel_rows(data) if position.source == 'cel' else LINE.findall(data)
+    end = sum(map(len, pieces))
+    if end == 0 and len(data) >= BATCH_BYTES:
         # A line that never ends is no line: without this the reader would stand before it for ever.
-        end = len(data) if len(data) >= BATCH_BYTES else 0
+        pieces, end = data.split(b'\n'), len(data)
     if end == 0:
         return None
     read = READERS[position.source]
     rows, rejects, linkedids = [], [], set()
     instant, repeats = position.instant, Counter(position.repeats)
-    for raw in data[:end].split(b'\n'):
+    for raw in (piece.removesuffix(b'\n') for piece in pieces):
         if not raw.strip():
             continue
         line = raw.decode('utf-8', 'replace')
@@ -186,6 +190,29 @@ def split(position: Position, data: bytes, now: datetime) -> Batch | None:
     tail = _tail_of(data[max(0, end - TAIL_BYTES):end])
     after = Position(position.source, position.device, position.inode, position.head, position.offset + end, tail, instant, dict(repeats))
     return Batch(rows, rejects, frozenset(linkedids - {''}), after)
+
+
+def cel_rows(data: bytes) -> list[bytes]:
+    """The whole rows at the beginning of `data`, each with its line end.
+
+    A caller's number may hold a line end (%0a in a SIP address). Asterisk writes it as it is, between quotes, so a row may go on in the
+    next line; taken for a row of its own that line could say whatever the caller likes about other people's calls. What he writes cannot
+    look like the beginning of a row, since quotes within quotes are doubled.
+    """
+    rows: list[bytes] = []
+    is_open = False
+    for line in LINE.findall(data):
+        begins = CEL_ROW.match(line) is not None
+        odd = line.count(b'"') % 2 == 1
+        if is_open and not begins:
+            rows[-1] += line
+            is_open = not odd
+        else:
+            rows.append(line)
+            is_open = begins and odd
+    if is_open and len(rows[-1]) <= LONGEST_LINE:
+        rows.pop()                                     # the rest of it is still to come
+    return rows
 
 
 def insert_new(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:

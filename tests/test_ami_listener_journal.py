@@ -174,6 +174,28 @@ def test_what_could_not_be_stored_is_read_again(log: Log, monkeypatch: pytest.Mo
     assert log.lines() == list(CALL.cel)
 
 
+def test_a_line_end_in_a_caller_s_number_forges_no_row(log: Log) -> None:
+    """'5%0aHANGUP,...%0a5' as the user of a SIP address: the row goes on over three lines, and the one between is nobody's event."""
+    forged = f'HANGUP,1795369640.000000,{FOREIGN},{FOREIGN},,,,,,,,,,,,'
+    row = CEL[1].replace(b'"5555550101"', f'"5\n{forged}\n5"'.encode(), 1)
+    assert row != CEL[1]
+    log.add(CEL[0], row[:row.index(b'\n') + 4])
+    log.look()
+    assert len(log.lines()) == 1
+    log.add(row[row.index(b'\n') + 4:], *CEL[2:])
+    assert FOREIGN not in log.look()
+    assert len(log.lines()) == len(CEL)
+    assert log.rejects() == []
+
+
+def test_a_row_torn_inside_its_quotes_takes_no_other_with_it(log: Log) -> None:
+    log.add(CEL[0], CEL[1][:60] + b'\n', *CEL[2:])
+    log.look()
+    assert log.lines() == [CALL.cel[0], *CALL.cel[2:]]
+    assert len(log.rejects()) == 1
+
+
+FOREIGN = '1795369640.9'
 ROWS = {line.rstrip(b'\n') for line in CEL}
 POOL = [*CEL, CEL[1], CEL[1], b'garbage\n', '"ñandú",\n'.encode(), b'\n', b'\xe1\xe9\n']
 
