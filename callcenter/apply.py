@@ -32,6 +32,7 @@ from ticketing.users import import_users
 
 __all__ = ['Applied', 'ApplyFailed', 'Draft', 'apply', 'apply_edited', 'draft', 'recover', 'undo']
 MESA_GOES_BACK_S = 2.0
+LOOKS = 3                                              # a line that Asterisk tells everybody may stand in the middle of one answer
 
 
 class ApplyFailed(Complaint):
@@ -189,7 +190,11 @@ def _confirmed(instance: Instance, site: Site, number: int, changed: set[str], t
     refused = _read_again(asterisk, instance.place, tables, changed)
     if refused is None:
         return False
-    complaint = next(chain(refused, missing_parts(asterisk, site, files_of(instance.place, number))), None)
+    files = files_of(instance.place, number)
+    for _ in range(LOOKS):
+        complaint = next(chain(refused, missing_parts(asterisk, site, files)), None)
+        if complaint is None or refused:
+            break
     if complaint:
         raise Complaint(complaint)
     if not mesa_serves(instance.root, number):

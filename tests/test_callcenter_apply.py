@@ -1,7 +1,6 @@
 """Apply and undo without a running Asterisk: whole or not at all, however they end (mission.md 8.1)."""
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -500,8 +499,13 @@ def test_a_copy_of_the_example_is_the_example(tmp_path: Path) -> None:
     assert tree(copy_example(tmp_path)) == tree(EXAMPLE)
 
 
+def _children() -> set[str]:
+    """The processes that this one has started, the dead that nobody asked about included."""
+    return {pid for thread in Path('/proc/self/task').iterdir() for pid in (thread / 'children').read_text().split()}
+
+
 @pytest.fixture(autouse=True)
 def _no_child_left_behind() -> Iterator[None]:
+    before = _children()                               # other tests' database servers
     yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _children() <= before
