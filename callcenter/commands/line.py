@@ -31,15 +31,20 @@ def line() -> None:
 @pass_reading
 def list_(reading: Reading, as_json: bool) -> None:
     """List the contracted lines."""
+    site = reading.site()
     rows: list[dict[str, Any]] = [
         {'number': one.number, 'client': one.client, 'modality': one.modality.value, 'calendar': one.calendar, 'queue': one.queue}
-        for one in reading.site().lines.values()]
+        for one in site.lines.values()]
     if as_json:
         print_json(rows)
         return
     say(f'{"number":<11}{"client":<14}{"modality":<10}{"calendar":<16}queue')
     for row in rows:
         say(f'{national(row["number"]):<11}{row["client"]:<14}{row["modality"]:<10}{row["calendar"]:<16}{row["queue"] or "-"}')
+    now = reading.now(site)
+    exceptions = {one.line for one in (*site.overrides, *reading.overrides(now)) if one.until > now}
+    if exceptions:
+        say(f'With overrides, see `mesa line overrides`: {", ".join(national(number) for number in sorted(exceptions))}')
 
 
 @line.command('overrides')

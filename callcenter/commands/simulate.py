@@ -69,7 +69,7 @@ def facts_of(decision: Decision, now: datetime) -> dict[str, Any]:
     """A decision for people and scripts; times in the line's own zone, ISO 8601 with offset."""
     zone, user = decision.calendar.zone, decision.caller.user
     return {
-        'number': decision.line.number, 'at': now.astimezone(zone).isoformat(), 'client': decision.client.key,
+        'number': decision.line.number, 'at': now.astimezone(zone).isoformat(timespec='seconds'), 'client': decision.client.key,
         'modality': decision.line.modality.value, 'calendar': decision.calendar.name,
         'caller': f'{user.name} ({user.employee_number})' if user else 'unlisted', 'identified_by': decision.caller.by,
         'employee_number': user.employee_number if user else None, 'vip': bool(user and user.vip), 'unlisted': decision.unlisted,
