@@ -42,7 +42,7 @@ from config.values import Site
 
 CONNECT_S = 10.0
 ENDING_S = 5.0
-LAST_EVENTS_S = 1.0
+LAST_EVENTS_S = 2.0
 SPEAKS_S = 2.5
 AUDIBLE = 300                                          # of 32768: far above the noise of silence, far below a voice
 WINDOW = 80                                            # samples: 10 ms
@@ -213,7 +213,8 @@ class Caller:
         while not ended and (happening := self.next(deadline)) is not None:
             ended = isinstance(happening, Ended)
         deadline = time.monotonic() + LAST_EVENTS_S
-        gone = self.uniqueid is None or any(isinstance(happening, Gone) for happening in self.story)
+        # A call that is refused at once may be over on the telephone before its first event has come.
+        gone = any(isinstance(happening, Gone) for happening in self.story)
         while not gone and (happening := self.next(deadline)) is not None:
             gone = isinstance(happening, Gone)
 

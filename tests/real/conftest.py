@@ -1,4 +1,4 @@
-"""Real instances for tests: one that the tests of a worker share, and as many of their own as they ask for."""
+"""Real instances for tests: one that the tests of a file share, and as many of their own as they ask for."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ import pytest
 from tests.real.instance import RealMesa
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def mesa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesa]:
-    """The demo site on SQLite, shared by all tests of a worker. Who sets its clock clears it again; who breaks it makes an own one."""
+    """The demo site on SQLite, shared by all tests of a file. Who sets its clock clears it again; who breaks it makes an own one."""
     shared = RealMesa(tmp_path_factory.mktemp('mesa'), clock='2026-11-24T10:00')
     yield shared
     shared.stop()

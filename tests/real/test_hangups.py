@@ -102,7 +102,8 @@ AFTER_A_MESSAGE = (
 
 def hang_up_at_each(mesa: RealMesa, books: Books, places: tuple[Place, ...]) -> list[tuple[Place, str, str]]:
     """Every place at the same time, each by somebody else: (place, linkedid, the caller's number)."""
-    users, directors = iter(books.strangers(len(places))), iter(books.strangers(2, vip=True))
+    wanted = sum(place.director for place in places)
+    users, directors = iter(books.strangers(len(places))), iter(books.strangers(wanted, vip=True))
     people = [FOREIGN if place.stranger else phone_of(next(directors if place.director else users)) for place in places]
     jobs = [partial(hang_up_at, mesa, place.line, person, place.keys, place.where(), place.speaks_s)
             for place, person in zip(places, people, strict=True)]
