@@ -21,7 +21,7 @@ from config.values import Site
 
 EXAMPLE = Path(__file__).resolve().parent.parent / 'config' / 'example'
 FOLDERS = ('applied', 'asterisk/run', 'asterisk/log/cdr-csv', 'asterisk/log/cdr-custom', 'asterisk/log/cel-custom', 'asterisk/db/keys',
-           'asterisk/spool', 'asterisk/varlib', 'asterisk/share', 'messages', 'run', 'log')
+           'asterisk/spool', 'asterisk/varlib', 'asterisk/share', 'messages', 'recordings', 'attachments', 'mail-in', 'run', 'log')
 LONGEST_SOCKET_NAME = 107                              # bytes in sockaddr_un.sun_path, less the closing NUL
 
 
@@ -78,7 +78,8 @@ class Instance:
             complete = _completed(known, site.agents)
             if complete != known:
                 write_whole(file, _secrets_text(complete), mode=0o600)
-        return Secrets(complete['ami']['mesa'], complete['ami']['probe'], complete['agents'])
+        ami, mail = complete['ami'], complete['mail']
+        return Secrets(ami['mesa'], ami['probe'], complete['agents'], ami['dialer'], mail['key'], mail['smtp'], mail['imap'])
 
 
 def _read(root: Path, file: Path) -> Instance:
@@ -103,14 +104,16 @@ def _instance_text(ports: Ports) -> str:
 
 def _completed(known: Mapping[str, Any], logins: Iterable[str]) -> dict[str, dict[str, str]]:
     """All passwords that are needed; the known ones unchanged, the missing ones made now."""
-    ami, agents = known.get('ami', {}), known.get('agents', {})
-    return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe')},
+    ami, agents, mail = known.get('ami', {}), known.get('agents', {}), known.get('mail', {})
+    return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe', 'dialer')},
+            'mail': {'key': mail.get('key') or secrets.token_urlsafe(32), 'smtp': mail.get('smtp', ''), 'imap': mail.get('imap', '')},
             'agents': dict(agents) | {login: secrets.token_urlsafe(12) for login in logins if login not in agents}}
 
 
 def _secrets_text(tables: Mapping[str, Mapping[str, str]]) -> str:
     """TOML; JSON's quoting of a string is also TOML's."""
-    lines = ['# Passwords, made by `mesa up`. A line that is removed is made anew at the next apply.']
+    lines = ['# Passwords, made by `mesa up`; those of your SMTP and IMAP servers are yours to enter.',
+             '# A line that is removed is made anew at the next apply.']
     for table, passwords in tables.items():
         lines += ['', f'[{table}]', *(f'{json.dumps(name)} = {json.dumps(password)}' for name, password in passwords.items())]
     return '\n'.join([*lines, ''])

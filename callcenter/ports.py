@@ -7,7 +7,7 @@ from contextlib import closing
 
 from config.place import Ports
 
-USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999)
+USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080)
 FREE = range(20000, 32000)                             # below the range from which the kernel serves outgoing connections
 FREE_RTP = 400                                         # Asterisk skips one that is taken, so ranges may overlap
 
@@ -16,14 +16,16 @@ def usual_ports() -> Ports:
     """The usual ports, with a free one in place of each that somebody else uses."""
     taken: set[int] = set()
     return Ports(sip=_usual_or_free(USUAL.sip, taken), agi=_usual_or_free(USUAL.agi, taken), ami=_usual_or_free(USUAL.ami, taken),
-                 rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end)
+                 rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end, lmtp=_usual_or_free(USUAL.lmtp, taken),
+                 web=_usual_or_free(USUAL.web, taken))
 
 
 def free_ports() -> Ports:
     """Ports that nobody uses now, chosen at random so that two instances made at once differ."""
     taken: set[int] = set()
     start = random.SystemRandom().randrange(FREE.start, FREE.stop - FREE_RTP, 2)
-    return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1)
+    return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1,
+                 lmtp=_free(taken), web=_free(taken))
 
 
 def is_free(port: int) -> bool:

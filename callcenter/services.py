@@ -24,7 +24,7 @@ HOURS_EVERY_S = 3600.0
 
 
 def run(instance: Instance, what: str) -> None:
-    """Serve `agi`, `events` or `all` in the foreground; returns when a signal stopped the services."""
+    """Serve `agi`, `events`, `worker` or `all` in the foreground; returns when a signal stopped the services."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -66,6 +66,8 @@ class Serving:
         if self.what in ('all', 'events'):
             services.append(self.listener_service())
             self.every(HOURS_EVERY_S, self.renew_hours)
+        if self.what in ('all', 'worker'):
+            self.start_duties()
         for service in services:
             service.startService()
         for service in reversed(services):
@@ -89,6 +91,12 @@ class Serving:
             open_folio=self.open_folio_of_call, mark_abandoned=self.mark_abandoned, mark_answered=self.mark_answered,
             login_of=self.login_of)
 
+    def start_duties(self) -> None:
+        """Begin the rounds of the table of duties."""
+        from callcenter.duties import duties
+        for duty in duties(self):
+            self.every(duty.every_s, duty.work, duty.name)
+
     def open_folio_of_call(self, call: Any) -> str | None:
         from callcenter.afterwards import folio_of_call
         return folio_of_call(self.office, call, self.clock.set_to() or call.started)
@@ -104,13 +112,13 @@ class Serving:
         agents = self.standing().site.agents.values()
         return next((agent.login for agent in agents if agent.extension == extension), extension)
 
-    def every(self, seconds: float, work: Callable[[], None]) -> None:
+    def every(self, seconds: float, work: Callable[[], object], name: str = '') -> None:
         """Run blocking work on a pool thread again and again; a failure is logged and tried again next time."""
         from twisted.internet.task import LoopingCall
         from twisted.internet.threads import deferToThread
 
         def once() -> Any:
-            return deferToThread(work).addErrback(lambda failure: log.error('%s failed: %s', work.__name__, failure.getErrorMessage()))
+            return deferToThread(work).addErrback(lambda failure: log.error('%s failed: %s', name or work, failure.getErrorMessage()))
         LoopingCall(once).start(seconds, now=True)
 
     def follow_applies(self) -> None:

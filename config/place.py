@@ -10,13 +10,15 @@ HOURS_FILE = 'mesa-hours.conf'                         # renewed daily, so it st
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of one instance: `sip` and RTP are UDP, `agi` and `ami` TCP; the RTP range is inclusive."""
+    """The ports of one instance: `sip` and RTP are UDP, the others TCP; the RTP range is inclusive."""
 
     sip: int
     agi: int
     ami: int
     rtp_start: int
     rtp_end: int
+    lmtp: int = 8024                                   # e-mail in
+    web: int = 8080                                    # the pages
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class Secrets:
     ami_mesa: str = field(repr=False)
     ami_probe: str = field(repr=False)
     agents: Mapping[str, str] = field(repr=False)
+    ami_dialer: str = field(default='', repr=False)
+    mail_key: str = field(default='', repr=False)      # signs the tokens in addresses and links
+    smtp: str = field(default='', repr=False)
+    imap: str = field(default='', repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,26 @@ class Place:
     def messages(self) -> Path:
         """Spoken descriptions and voice messages."""
         return self.root / 'messages'
+
+    @property
+    def recordings(self) -> Path:
+        """Recorded conversations: <linkedid>.wav (mission.md 3.8)."""
+        return self.root / 'recordings'
+
+    @property
+    def attachments(self) -> Path:
+        """Files that came by e-mail, each under its SHA-256."""
+        return self.root / 'attachments'
+
+    @property
+    def mail_in(self) -> Path:
+        """Messages as they came, kept until they are in the books, and those in quarantine."""
+        return self.root / 'mail-in'
+
+    @property
+    def maildir(self) -> Path:
+        """Where messages go while the site names no SMTP server."""
+        return self.root / 'maildir'
 
     @property
     def run(self) -> Path:

@@ -133,6 +133,99 @@ class Policy:
     resolve_high_hours: int = 4
     resolve_medium_hours: int = 10
     resolve_low_hours: int = 24
+    notify_outside_hours: bool = False                # e-mail to users (mission.md 4.6)
+    escalate_outside_hours: bool = False              # e-mail of the escalation ladder (mission.md 4.5)
+    verify_with: str = 'user'                         # 'user' | 'contact' | 'both' (mission.md 4.7)
+    close_call_attempts: int = 3
+    close_call_spacing_hours: int = 2                 # open hours between two attempts
+    close_calls_per_hour: int = 60                    # to all of the client's users together
+    close_calls_per_user_hour: int = 2
+    close_unverified_days: int = 3                    # business days after the e-mail
+    reopen_days: int = 30                             # calendar days in which closed-unverified may be reopened
+    callback: bool = True                             # a waiting caller may ask to be called back (mission.md 3.6)
+    callback_attempts: int = 3
+    callback_spacing_minutes: int = 10
+    recording: bool = False                           # of conversations (mission.md 3.8)
+    recording_days: int = 90
+    attachment_days: int = 730
+    attachment_megabytes: int = 10                    # the largest attachment that is kept
+    problem_folios: int = 5                           # so many similar folios propose a problem (mission.md 4.9) ...
+    problem_minutes: int = 30                         # ... when they were opened within this time
+
+
+@dataclass(frozen=True)
+class Contact:
+    """The client's person who speaks for it: confirms closings, hears of escalations."""
+
+    name: str
+    email: str
+    phone: str | None = None                          # E.164
+
+
+@dataclass(frozen=True)
+class ResolverGroup:
+    """Who takes what first level cannot solve, as the client defined it (mission.md 4.4)."""
+
+    key: str
+    title: str                                        # Spanish, shown
+    internal: bool                                    # ours; otherwise the client's or a supplier's
+    email: str
+    phone: str | None = None                          # E.164
+    agents: tuple[str, ...] = ()                      # logins, of an internal group
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class Application:
+    """An entry of the catalogue of supported applications (mission.md 1.2)."""
+
+    key: str
+    title: str
+    versions: tuple[str, ...]
+    modality: Modality                                # standard: every client's; premium: the client's own
+    material: tuple[str, ...] = ()                    # manuals, documents, processes, training that are on file
+    active: bool = True
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
+class EscalationStep:
+    """One rung of a ladder (mission.md 4.5): at `percent` of the time to resolve, or `after_minutes` of open time beyond it."""
+
+    percent: int | None
+    after_minutes: int | None
+    notify: tuple[str, ...]                           # 'agent' | 'group' | 'supervisor' | 'contact' | an e-mail address
+
+    @property
+    def name(self) -> str:
+        """What the step is called: '80 %' or '+240 min'."""
+        return f'{self.percent} %' if self.percent is not None else f'+{self.after_minutes} min'
+
+
+LADDER = (
+    EscalationStep(50, None, ('agent', 'group')),
+    EscalationStep(80, None, ('agent', 'group', 'supervisor')),
+    EscalationStep(100, None, ('supervisor', 'contact')),
+    EscalationStep(None, 240, ('supervisor', 'contact')),
+)
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """How e-mail leaves and comes in. Passwords are in the instance's secrets, never here."""
+
+    domain: str = 'mesa.example'                      # of message ids and of addresses with a token
+    sender: str = 'mesa@mesa.example'
+    sender_name: str = 'Mesa de ayuda'
+    smtp: str = ''                                    # host:port; '' puts messages into a Maildir of the instance
+    smtp_security: str = 'none'                       # 'none' | 'starttls' | 'tls'
+    smtp_user: str = ''
+    imap: str = ''                                    # host:port of a mailbox to poll; '': none
+    imap_security: str = 'tls'                        # 'none' | 'starttls' | 'tls'
+    imap_user: str = ''
+    imap_folder: str = 'INBOX'
+    page_url: str = ''                                # under which users reach our pages; '' is the instance's own address
+    where: Where = Where('', 0, '')
 
 
 @dataclass(frozen=True)
@@ -190,6 +283,8 @@ class Agent:
     extension: str
     queues: tuple[str, ...]
     where: Where = Where('', 0, '')
+    email: str = ''
+    supervisor: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +317,18 @@ class Client:
     privacy_notice: str = 'mesa/privacy'
     resale_authorised_until: date | None = None
     where: Where = Where('', 0, '')
+    contact: Contact | None = None
+    groups: Mapping[str, ResolverGroup] = field(default_factory=dict)
+    applications: Mapping[str, Application] = field(default_factory=dict)
+    escalation: tuple[EscalationStep, ...] = LADDER
+    modality_policies: Mapping[Modality, Policy] = field(default_factory=dict)
+    mail_address: str = ''                            # the client's help-desk address (mission.md 4.8)
+    mail_domains: frozenset[str] = frozenset()        # of the client's own people
+    mail_line: str | None = None                      # the line whose calendar and modality e-mail follows; None: the ordinary one
+
+    def policy_of(self, modality: Modality) -> Policy:
+        """The contract parameters of one modality (mission.md 4.5)."""
+        return self.modality_policies.get(modality, self.policy)
 
 
 @dataclass(frozen=True)
@@ -231,6 +338,8 @@ class Trunk:
     name: str
     addresses: tuple[str, ...]                        # IP addresses or networks
     where: Where = Where('', 0, '')
+    outbound: str = ''                                # host or host:port that takes our own calls; '': this trunk takes none
+    caller_id: str = ''                               # E.164, shown by our own calls
 
 
 @dataclass(frozen=True)
@@ -262,3 +371,5 @@ class Site:
     prompt_texts: Mapping[str, str] = field(default_factory=dict)   # the admin's own texts: name -> Spanish text
     fragments: Mapping[str, str] = field(default_factory=dict)      # custom/NAME.conf -> text
     places: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)   # (file, key) -> line
+    mail: MailSettings = MailSettings()
+    mail_templates: Mapping[str, str] = field(default_factory=dict)  # an admin's own: 'mail/CLIENT/NAME.txt' -> Jinja2 text

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from config.contract import calendar_for, ordinary_line
 from config.holidays import Holiday
 from config.hours import Reason, next_opening, opening
-from config.values import Calendar, Client, Line, Modality, Override, OverrideState, Site, User
+from config.values import Calendar, Client, Line, Modality, Override, OverrideState, Site
 from ivr_flows.steps import Caller
 
 NORMAL_PRIORITY = 0
@@ -71,7 +72,7 @@ def decide(site: Site, caller: Caller, overrides: Sequence[Override], now: datet
     """What happens when this caller reaches this line at `now` (mission.md 1.3, 1.5, 2, 3.1-3.5)."""
     line = caller.line
     client = site.clients[line.client]
-    calendar = calendar_of(site, client, line, caller.user)
+    calendar = calendar_for(site, line, caller.user.site if caller.user else None)
     mine = [override for override in (*site.overrides, *overrides) if override.line == line.number]
     state = opening(calendar, site.holidays, mine, now)
     route = route_of(site, client, caller)
@@ -82,13 +83,6 @@ def decide(site: Site, caller: Caller, overrides: Sequence[Override], now: datet
         next_opening=None if state.open else next_opening(calendar, site.holidays, mine, now),
         destination=Destination.CLOSED if voice and not state.open else route.destination,
         queue=route.queue, priority=route.priority, message=message_of(mine, now), own_number=route.own_number)
-
-
-def calendar_of(site: Site, client: Client, line: Line, user: User | None) -> Calendar:
-    """The calendar that decides: the line's, or the identified user's site's when the contract says so (mission.md 2.3)."""
-    if client.policy.hours_by == 'site' and user is not None and user.site in client.site_calendars:
-        return site.calendars[client.site_calendars[user.site]]
-    return site.calendars[line.calendar]
 
 
 def route_of(site: Site, client: Client, caller: Caller) -> Route:
@@ -105,15 +99,6 @@ def route_of(site: Site, client: Client, caller: Caller) -> Route:
     if user is None and client.policy.unlisted == 'verify':
         return Route(Destination.AGENT, line.queue, NORMAL_PRIORITY, f'{client.where}: unlisted callers are verified by an agent')
     return Route(Destination.MENU, line.queue, NORMAL_PRIORITY, f'{line.where}: queue {line.queue}')
-
-
-def ordinary_line(site: Site, client: Client) -> Line | None:
-    """The client's own line for callers who are not VIP: standard, else premium."""
-    for modality in (Modality.STANDARD, Modality.PREMIUM):
-        for line in site.lines.values():
-            if line.client == client.key and line.modality is modality:
-                return line
-    return None
 
 
 def message_of(overrides: Sequence[Override], now: datetime) -> str | None:

@@ -67,7 +67,8 @@ def test_up_twice_down_with_data_and_up_again(empty_url: str) -> None:
     assert migrate.current(empty_url) == '0001'
     assert 'calls' not in tables(empty_url)
     database = Database(empty_url, patience_s=10.0)
-    assert FolioBook(database).list()[0].report.call == 'c1'
+    with database.read() as connection:
+        assert connection.scalar(text('SELECT linkedid FROM folios ORDER BY id DESC')) == 'c1'
     database.close()
 
     migrate.downgrade(empty_url, 'base')

@@ -145,11 +145,14 @@ class FolioBook:
             return tuple(_folio(row) for row in connection.execute(wanted))
 
 
-_FOLIO = select(
-    folios.c.number, folios.c.state, folios.c.opened_at, folios.c.holder, folios.c.abandoned_at,
-    folios.c.line, folios.c.client, folios.c.modality, folios.c.clock_starts, folios.c.rule, folios.c.linkedid.label('call'),
-    folios.c.employee_number, folios.c.user_name, folios.c.caller_number, folios.c.identified_by, folios.c.unlisted,
-    folios.c.category, folios.c.kind, folios.c.priority, folios.c.site, folios.c.from_message, folios.c.origin, folios.c.promised)
+_OWN = ('number', 'state', 'opened_at', 'holder', 'abandoned_at', 'version', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for',
+        'responded_at', 'diagnosis', 'solution', 'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score',
+        'cancel_reason', 'duplicate_of', 'problem_id', 'erased_at')
+_REPORTED = (
+    'line', 'client', 'modality', 'clock_starts', 'rule', 'employee_number', 'user_name', 'caller_number', 'identified_by', 'unlisted',
+    'category', 'kind', 'priority', 'site', 'from_message', 'origin', 'promised', 'respond_due', 'next_look', 'impact', 'urgency',
+    'user_email', 'application', 'summary', 'description', 'complained_of')
+_FOLIO = select(*(folios.c[name] for name in _OWN + _REPORTED), folios.c.linkedid.label('call'))
 _ENTRIES = select(
     folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid
 ).order_by(folio_entries.c.id)
@@ -158,7 +161,7 @@ _ENTRIES = select(
 def _folio(row: Any) -> Folio:
     """A row of _FOLIO as a value."""
     columns = dict(row._mapping)
-    own = {name: columns.pop(name) for name in ('number', 'state', 'opened_at', 'holder', 'abandoned_at')}
+    own = {name: columns.pop(name) for name in _OWN}
     return Folio(**(own | {'state': State(own['state'])}), report=Report(**columns))
 
 

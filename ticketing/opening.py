@@ -24,6 +24,11 @@ from ticketing.tables import counters, folio_entries, folios
 from ticketing.values import EntryKind, Folio, Report, State
 
 SERIES = 'folio'
+# What only a later change can tell; the database knows their beginning.
+UNKNOWN_AT_OPENING = frozenset({
+    'abandoned_at', 'version', 'diagnosis', 'solution', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for', 'responded_at',
+    'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score', 'cancel_reason', 'duplicate_of', 'problem_id',
+    'erased_at'})
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,12 @@ class _Statements:
 def _statements(dialect: str) -> _Statements:
     words = sqlite.dialect(paramstyle='named') if dialect == 'sqlite' else make_url('postgresql+psycopg://').get_dialect()()
     entry = ('folio_id', 'at', 'kind', 'by', 'text', 'linkedid')
+    columns = [column.name for column in folios.columns if column.name not in UNKNOWN_AT_OPENING]
     return _Statements(
         take=str((update(counters).where(counters.c.name == bindparam('series')).values(last=counters.c.last + bindparam('many'))
                   .returning(counters.c.last)).compile(dialect=words)),
         of_call=str(select(folios.c.id).where(folios.c.linkedid == bindparam('call')).compile(dialect=words)),
-        folio=str(insert(folios).compile(dialect=words)),
+        folio=str(insert(folios).compile(dialect=words, column_keys=columns)),
         entry=str(insert(folio_entries).inline().compile(dialect=words, column_keys=entry)))
 
 
@@ -88,7 +94,10 @@ def _folio_row(n: int, folio: Folio, moment: Any) -> dict[str, Any]:
         'modality': str(report.modality), 'site': report.site, 'linkedid': report.call, 'employee_number': report.employee_number,
         'user_name': report.user_name, 'caller_number': report.caller_number, 'identified_by': report.identified_by,
         'unlisted': report.unlisted, 'category': report.category, 'rule': report.rule, 'from_message': report.from_message,
-        'origin': report.origin, 'holder': folio.holder, 'promised': report.promised and moment(report.promised), 'abandoned_at': None,
+        'origin': report.origin, 'holder': folio.holder, 'promised': report.promised and moment(report.promised),
+        'respond_due': report.respond_due and moment(report.respond_due), 'next_look': report.next_look and moment(report.next_look),
+        'impact': report.impact, 'urgency': report.urgency, 'user_email': report.user_email, 'application': report.application,
+        'summary': report.summary, 'description': report.description, 'complained_of': report.complained_of,
     }
 
 

@@ -1,10 +1,20 @@
 """The tables of ticketing. Times are UTC; numbers of telephones are E.164."""
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, false, text
 
 from storage.tables import metadata
 from storage.types import RowId, UtcDateTime
+
+_OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of some rows only, on either database."""
+    return {'sqlite_where': text(condition), 'postgresql_where': text(condition)}
+
 
 # One row per series; taking a number locks its row, which also makes all openings wait for each other.
 counters = Table(
@@ -39,11 +49,60 @@ folios = Table(
     Column('holder', String(16), nullable=False),                         # 'nobody' | 'agent' | 'group'
     Column('promised', UtcDateTime),
     Column('abandoned_at', UtcDateTime),                                  # its call left the queue before an agent
+    Column('version', Integer, nullable=False, server_default='0'),       # counts changes: two agents, no lost update
+    Column('impact', String(8), nullable=False, server_default='medium'),
+    Column('urgency', String(8), nullable=False, server_default='medium'),
+    Column('application', String(64)),
+    Column('summary', Text),
+    Column('description', Text),
+    Column('diagnosis', Text),
+    Column('solution', Text),
+    Column('user_email', String(254)),
+    Column('agent', String(64)),                                          # login of who has it
+    Column('resolver_group', String(64)),
+    Column('complained_of', String(64)),                                  # login: a complaint never goes to him
+    Column('acknowledged_at', UtcDateTime),                               # by the resolver group
+    Column('waiting_for', String(16)),                                    # 'user' | 'supplier'
+    Column('respond_due', UtcDateTime),
+    Column('responded_at', UtcDateTime),                                  # the first response; later ones never move it
+    Column('resolved_at', UtcDateTime),
+    Column('resolved_by', String(64)),
+    Column('closed_at', UtcDateTime),
+    Column('reopens', Integer, nullable=False, server_default='0'),
+    Column('first_contact', Boolean, nullable=False, server_default=false()),   # solved on the line by first level
+    Column('score', Integer),                                             # the survey's, 1 to 5
+    Column('cancel_reason', Text),
+    Column('duplicate_of', String(16)),
+    Column('problem_id', RowId),
+    Column('next_look', UtcDateTime),                                     # when its service-level clock has something to do
+    Column('erased_at', UtcDateTime),                                     # personal fields, on an ARCO request
     Index('folios_of_user', 'client', 'employee_number', 'opened_at'),
     Index('folios_by_time', 'opened_at'),
+    Index('folios_of_client', 'client', 'opened_at'),
+    Index('folios_open', 'client', 'promised', **_only(_OPEN)),
+    Index('folios_of_agent', 'agent', 'promised', **_only(f'agent IS NOT NULL AND {_OPEN}')),
+    Index('folios_of_group', 'resolver_group', 'promised', **_only(f'resolver_group IS NOT NULL AND {_OPEN}')),
+    Index('folios_to_look_at', 'next_look', **_only('next_look IS NOT NULL')),
+    Index('folios_of_problem', 'problem_id', **_only('problem_id IS NOT NULL')),
 )
 
-# Append-only: triggers of the database refuse every UPDATE and DELETE (mission.md 4.1).
+# Every change of state or priority: what the service-level clock is told from.
+folio_changes = Table(
+    'folio_changes', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
+    Column('move', String(16), nullable=False),
+    Column('from_state', String(20), nullable=False),
+    Column('to_state', String(20), nullable=False),
+    Column('priority', String(8), nullable=False),                        # after the change
+    Column('waiting_for', String(16)),
+    Column('by', String(64), nullable=False),
+    Column('reason', Text, nullable=False),
+    Index('folio_changes_of_folio', 'folio_id'),
+)
+
+# Append-only: triggers of the database refuse every DELETE, and every UPDATE but the one that erases a text (mission.md 4.1).
 folio_entries = Table(
     'folio_entries', metadata,
     Column('id', RowId, primary_key=True, autoincrement=True),
@@ -53,9 +112,10 @@ folio_entries = Table(
     Column('by', String(64), nullable=False),
     Column('text', Text, nullable=False),
     Column('linkedid', String(160)),                                      # of a later call; the first one stands in the folio
+    Column('erased_at', UtcDateTime),                                     # its text gave way to a marker: the only change that is allowed
     # A call enters a timeline once for each thing it does. Partial: the commonest entries speak of no call.
     Index('folio_entries_of_call', 'linkedid', 'kind', 'folio_id', unique=True,
-          sqlite_where=text('linkedid IS NOT NULL'), postgresql_where=text('linkedid IS NOT NULL')),
+          **_only('linkedid IS NOT NULL')),
     Index('folio_entries_of_folio', 'folio_id'),
 )
 
@@ -63,12 +123,171 @@ folio_files = Table(
     'folio_files', metadata,
     Column('id', RowId, primary_key=True, autoincrement=True),
     Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
-    Column('kind', String(20), nullable=False),                           # 'description' | 'message'
-    Column('name', String(255), nullable=False),                          # relative to the instance's messages/
+    Column('kind', String(20), nullable=False),                           # 'description' | 'message' | 'recording' | 'attachment'
+    Column('name', String(255), nullable=False),                          # in the instance's messages/, recordings/ or attachments/
     Column('sha256', String(64), nullable=False),
     Column('seconds', Integer, nullable=False),
     Column('at', UtcDateTime, nullable=False),
+    Column('title', String(255)),                                         # as the sender named it
+    Column('content_type', String(100)),                                  # by content, not by name
+    Column('size', Integer),
+    Column('deleted_at', UtcDateTime),
+    Column('deleted_why', String(64)),
     UniqueConstraint('folio_id', 'name', 'sha256'),
+    Index('folio_files_by_age', 'kind', 'at', **_only('deleted_at IS NULL')),
+)
+
+# Effects outside the database: stored in the transaction of their cause, done by a worker. `due` goes by Mesa's clock (hours, demos);
+# `not_before` and `lease_until` by the machine's, which nobody stops.
+outbox = Table(
+    'outbox', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('key', String(160), nullable=False, unique=True),              # natural: the same cause asks once
+    Column('kind', String(16), nullable=False),                           # 'mail'
+    Column('notice', String(32), nullable=False),                         # which template
+    Column('client', String(64)),
+    Column('folio_id', RowId, ForeignKey('folios.id')),
+    Column('recipient', String(254), nullable=False),
+    Column('message_id', String(255), nullable=False, unique=True),       # made once, before it is used
+    Column('payload', JSON, nullable=False),
+    Column('held', Boolean, nullable=False),                              # not outside the line's hours
+    Column('due', UtcDateTime, nullable=False),
+    Column('state', String(16), nullable=False),                          # values.Sending
+    Column('tries', Integer, nullable=False),
+    Column('doubts', Integer, nullable=False),                            # attempts of which nobody knows whether they arrived
+    Column('not_before', UtcDateTime),
+    Column('lease_until', UtcDateTime),
+    Column('last_error', Text),
+    Column('created_at', UtcDateTime, nullable=False),
+    Column('finished_at', UtcDateTime),
+    Index('outbox_waiting', 'due', **_only("state IN ('waiting', 'sending')")),
+    Index('outbox_of_folio', 'folio_id'),
+)
+
+messages_in = Table(
+    'messages_in', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('message_id', String(255), nullable=False, unique=True),       # the message's own, or one made of its digest
+    Column('sha256', String(64), nullable=False),                         # of the bytes as they came
+    Column('received_at', UtcDateTime, nullable=False),
+    Column('client', String(64)),
+    Column('folio_id', RowId, ForeignKey('folios.id')),
+    Column('sender', String(254), nullable=False),
+    Column('subject', Text, nullable=False),
+    Column('outcome', String(16), nullable=False),                        # values.Intake
+    Column('reason', Text, nullable=False),
+    Column('settled_at', UtcDateTime),                                    # when a person decided about it
+    Column('settled_by', String(64)),
+    Index('messages_in_by_time', 'received_at'),
+    Index('messages_in_of_folio', 'folio_id'),
+    Index('messages_in_of_sender', 'sender', 'received_at'),
+)
+
+escalations = Table(
+    'escalations', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('step', String(32), nullable=False),                           # 'respond' | EscalationStep.name
+    Column('due_at', UtcDateTime, nullable=False),
+    Column('fired_at', UtcDateTime, nullable=False),
+    Column('acknowledged_at', UtcDateTime),
+    Column('acknowledged_by', String(64)),
+    UniqueConstraint('folio_id', 'step'),
+)
+
+# One for each resolution and each party who must confirm it (mission.md 4.7).
+close_calls = Table(
+    'close_calls', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('cycle', Integer, nullable=False),                             # the folio's `reopens` when it was resolved
+    Column('party', String(8), nullable=False),                           # 'user' | 'contact'
+    Column('client', String(64), nullable=False),
+    Column('state', String(16), nullable=False),       # 'waiting' | 'calling' | 'mailed' | 'confirmed' | 'refused' | 'unanswered' | 'void'
+    Column('attempts', Integer, nullable=False),
+    Column('next_at', UtcDateTime),                                       # Mesa's clock
+    Column('deadline', UtcDateTime),                                      # of the answer to the e-mail
+    Column('token_sha256', String(64), unique=True),
+    Column('answered_by', String(64)),                                    # 'user' | 'contact' | a login
+    Column('answered_via', String(8)),                                    # 'call' | 'page' | 'person'
+    Column('answered_at', UtcDateTime),
+    Column('score', Integer),
+    Column('comment', Text),
+    UniqueConstraint('folio_id', 'cycle', 'party'),
+    Index('close_calls_waiting', 'next_at', **_only("state IN ('waiting', 'calling', 'mailed')")),
+)
+
+call_backs = Table(
+    'call_backs', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('linkedid', String(160), nullable=False, unique=True),         # of the call that left the queue
+    Column('client', String(64), nullable=False),
+    Column('line', String(20), nullable=False),
+    Column('queue', String(64), nullable=False),
+    Column('priority', Integer, nullable=False),
+    Column('number', String(40), nullable=False),
+    Column('folio_id', RowId, ForeignKey('folios.id')),
+    Column('joined_at', UtcDateTime, nullable=False),                     # when he joined the queue: his place
+    Column('asked_at', UtcDateTime, nullable=False),
+    Column('state', String(16), nullable=False),                          # 'waiting' | 'served' | 'given_up' | 'cancelled'
+    Column('attempts', Integer, nullable=False),
+    Column('next_at', UtcDateTime, nullable=False),
+    Column('finished_at', UtcDateTime),
+    Index('call_backs_in_flight', 'client', 'number', unique=True, **_only("state = 'waiting'")),
+    Index('call_backs_waiting', 'next_at', **_only("state = 'waiting'")),
+)
+
+# Every call that we place, stored before it is placed; the linkedid is ours to choose (mission.md 7.3).
+outbound_calls = Table(
+    'outbound_calls', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('linkedid', String(160), nullable=False, unique=True),
+    Column('kind', String(16), nullable=False),                           # 'close_call' | 'call_back'
+    Column('owner_id', RowId, nullable=False),                            # of the close call, the call-back
+    Column('folio_id', RowId, ForeignKey('folios.id')),
+    Column('client', String(64), nullable=False),
+    Column('number', String(40), nullable=False),
+    Column('started_at', UtcDateTime, nullable=False),
+    Column('ended_at', UtcDateTime),
+    Column('outcome', String(20)),
+    Index('outbound_calls_in_flight', 'number', unique=True, **_only('ended_at IS NULL')),
+    Index('outbound_calls_of_owner', 'kind', 'owner_id'),
+    Index('outbound_calls_by_time', 'client', 'started_at'),
+)
+
+problems = Table(
+    'problems', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('client', String(64), nullable=False),
+    Column('category', String(64), nullable=False),
+    Column('state', String(16), nullable=False),                          # 'proposed' | 'confirmed' | 'solved' | 'rejected'
+    Column('title', Text, nullable=False),
+    Column('proposed_at', UtcDateTime, nullable=False),
+    Column('changed_at', UtcDateTime, nullable=False),
+    Column('by', String(64), nullable=False),
+    Index('problems_of_client', 'client', 'category', 'state'),
+)
+
+# On-site visits of a second-level engineer: premium only, charged apart (mission.md 1.2).
+visits = Table(
+    'visits', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
+    Column('by', String(64), nullable=False),
+    Column('reason', Text, nullable=False),
+    Index('visits_of_folio', 'folio_id'),
+)
+
+erasures = Table(
+    'erasures', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('client', String(64), nullable=False),
+    Column('subject_sha256', String(64), nullable=False),                 # of client and employee number: what was erased, not who
+    Column('at', UtcDateTime, nullable=False),
+    Column('by', String(64), nullable=False),
+    Column('reason', Text, nullable=False),
+    Column('erased', JSON, nullable=False),                               # table -> how many
 )
 
 status_inquiries = Table(

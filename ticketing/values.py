@@ -14,6 +14,18 @@ class UnknownFolio(TicketingError):
     """No folio has this number."""
 
 
+class IllegalMove(TicketingError):
+    """The folio's state does not allow this; the text names the move and the state (mission.md 4.3)."""
+
+
+class FolioChanged(TicketingError):
+    """Somebody else changed the folio meanwhile: look again before you decide."""
+
+
+class NotAllowed(TicketingError):
+    """A rule forbids this person or this case to do it; the text says which."""
+
+
 class State(StrEnum):
     """The states of a folio (mission.md 4.3)."""
 
@@ -30,6 +42,59 @@ class State(StrEnum):
 OPEN_STATES = (State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING)
 
 
+class Move(StrEnum):
+    """What may be done to a folio's state; `ticketing/life.py` says from where to where."""
+
+    ASSIGN = 'assign'
+    START = 'start'
+    WAIT = 'wait'
+    RESUME = 'resume'
+    RESOLVE = 'resolve'
+    CONFIRM = 'confirm'                 # the user verified it: closed_verified
+    CLOSE = 'close'                     # nobody answered: closed_unverified
+    REOPEN = 'reopen'
+    CANCEL = 'cancel'                   # also a duplicate that was merged
+    PRIORITISE = 'prioritise'           # the state stays
+
+
+class Kind(StrEnum):
+    """What a folio is (mission.md 4.1)."""
+
+    FAILURE = 'failure'
+    REQUEST = 'request'                 # service request
+    COMPLAINT = 'complaint'             # goes to the supervisor, never to the person complained of
+
+
+class Level(StrEnum):
+    """A priority, an impact or an urgency."""
+
+    LOW = 'low'
+    MEDIUM = 'medium'
+    HIGH = 'high'
+
+
+class Sending(StrEnum):
+    """What became of a message of the outbox."""
+
+    WAITING = 'waiting'
+    SENDING = 'sending'                 # a worker has it, until its lease ends
+    SENT = 'sent'
+    FAILED = 'failed'                   # refused for good, or tried for days: somebody must look
+    DOUBTFUL = 'doubtful'               # sent twice, and nobody knows whether either arrived: somebody must look
+    DROPPED = 'dropped'                 # by a person
+
+
+class Intake(StrEnum):
+    """What became of a message that came in."""
+
+    OPENED = 'opened'                   # it opened a folio
+    JOINED = 'joined'                   # it joined one
+    IGNORED = 'ignored'                 # automatic, or nothing for us
+    BOUNCE = 'bounce'                   # one of ours did not arrive
+    QUARANTINED = 'quarantined'         # damaged or hostile
+    TO_VERIFY = 'to_verify'             # from somebody who is not on the list, by the client's rule
+
+
 class EntryKind(StrEnum):
     """What an entry of the timeline tells."""
 
@@ -41,7 +106,26 @@ class EntryKind(StrEnum):
     MESSAGE = 'message'                 # a voice message was kept
     CATEGORY = 'category'               # what it is about was said later
     PRIVACY = 'privacy'                 # the privacy notice was heard (mission.md 3.8)
-    NOTE = 'note'
+    NOTE = 'note'                       # internal
+    UPDATE = 'update'                   # the user is told
+    MOVE = 'move'                       # state or priority changed; folio_changes has it for the clock
+    ACKNOWLEDGED = 'acknowledged'       # by the resolver group
+    EMAIL_IN = 'email_in'
+    EMAIL_OUT = 'email_out'
+    BOUNCE = 'bounce'
+    ESCALATED = 'escalated'
+    CLOSE_CALL = 'close_call'           # an attempt and its outcome; `linkedid` is its call
+    CALL_BACK = 'call_back'
+    SURVEY = 'survey'
+    RECORDING = 'recording'             # a conversation was kept
+    ATTACHMENT = 'attachment'
+    ACCESS = 'access'                   # somebody listened or looked
+    EXPIRED = 'expired'                 # a file went by contract or request, leaving this marker
+    ERASED = 'erased'                   # personal fields went on an ARCO request
+    MERGED = 'merged'
+    PROBLEM = 'problem'
+    VISIT = 'visit'
+    WARNING = 'warning'                 # something that a supervisor should see
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +148,22 @@ class Report:
     priority: str = 'medium'
     site: str | None = None
     from_message: bool = False
-    origin: str = 'phone'                              # 'phone' | 'fallback'
+    origin: str = 'phone'                              # 'phone' | 'fallback' | 'email' | 'person'
     promised: datetime | None = None                   # when it is due, an aware instant; None: no service level
+    respond_due: datetime | None = None
+    next_look: datetime | None = None                  # when its service-level clock has something to do
+    impact: str = 'medium'
+    urgency: str = 'medium'
+    user_email: str | None = None
+    application: str | None = None
+    summary: str | None = None
+    description: str | None = None
+    complained_of: str | None = None                   # login
 
 
 @dataclass(frozen=True)
 class Folio:
-    """A folio as it stands. Times are aware UTC instants."""
+    """A folio as it stands. Times are aware UTC instants. `report` holds what may have been corrected since: priority, kind, due times."""
 
     number: str
     report: Report
@@ -78,11 +171,43 @@ class Folio:
     opened_at: datetime
     holder: str = 'nobody'                             # 'nobody' | 'agent' | 'group'
     abandoned_at: datetime | None = None
+    version: int = 0
+    agent: str | None = None                           # login
+    resolver_group: str | None = None
+    acknowledged_at: datetime | None = None
+    waiting_for: str | None = None                     # 'user' | 'supplier'
+    responded_at: datetime | None = None
+    diagnosis: str | None = None
+    solution: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    closed_at: datetime | None = None
+    reopens: int = 0
+    first_contact: bool = False
+    score: int | None = None
+    cancel_reason: str | None = None
+    duplicate_of: str | None = None
+    problem_id: int | None = None
+    erased_at: datetime | None = None
 
     @property
     def promised(self) -> datetime | None:
-        """When the folio is due; None without a service level."""
+        """When the folio is due; None without a service level, and while its clock stands still."""
         return self.report.promised
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a folio's state or priority; `priority` and `waiting_for` are those after it."""
+
+    at: datetime
+    move: Move
+    from_state: State
+    to_state: State
+    priority: str
+    waiting_for: str | None
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from callcenter.instance import Instance, pass_instance
 
 
 @click.command()
-@click.argument('what', type=click.Choice(['all', 'agi', 'events']), default='all')
+@click.argument('what', type=click.Choice(['all', 'agi', 'events', 'worker']), default='all')
 @pass_instance
 def serve(instance: Instance, what: str) -> None:
     """Run Mesa's services in the foreground until a signal stops them."""

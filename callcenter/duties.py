@@ -1,0 +1,20 @@
+"""What `mesa serve worker` does again and again, each duty on a pool thread and never twice at once."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One round of blocking work and the pause after it. A round may be cut off anywhere: the next one goes on from the database."""
+
+    name: str
+    every_s: float
+    work: Callable[[], object]
+
+
+def duties(serving: Any) -> tuple[Duty, ...]:
+    """The table of duties; `serving` is `callcenter.services.Serving`."""
+    return ()
