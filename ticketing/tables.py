@@ -207,7 +207,6 @@ close_calls = Table(
     Column('attempts', Integer, nullable=False),
     Column('next_at', UtcDateTime),                                       # Mesa's clock
     Column('deadline', UtcDateTime),                                      # of the answer to the e-mail
-    Column('token_sha256', String(64), unique=True),
     Column('answered_by', String(64)),                                    # 'user' | 'contact' | a login
     Column('answered_via', String(8)),                                    # 'call' | 'page' | 'person'
     Column('answered_at', UtcDateTime),

@@ -1,30 +1,28 @@
-"""Unguessable words that tie a letter or a link to its folio."""
+"""Unguessable words that tie a letter or a link to its folio; made of the instance's key, so nothing is stored that could be stolen."""
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import secrets
 
 ADDRESS_CHARACTERS = 12                                # 60 bits: guessing goes through the mail, and is counted
+PAGE_CHARACTERS = 26                                   # 130 bits
 
 
 def address_token(key: str, number: str) -> str:
     """The word in `mesa+NUMBER.TOKEN@domain` that proves that we made the address; small letters and digits."""
-    digest = hmac.new(key.encode(), f'folio {number}'.encode(), hashlib.sha256).digest()
-    return base64.b32encode(digest).decode().lower()[:ADDRESS_CHARACTERS]
+    return _word(key, f'folio {number}', ADDRESS_CHARACTERS)
 
 
-def fits(key: str, number: str, token: str) -> bool:
-    """Whether the word is this folio's, compared in constant time."""
-    return hmac.compare_digest(address_token(key, number).encode(), token.lower().encode())
+def page_token(key: str, close_call_id: int) -> str:
+    """The word in the link `/c/ID.TOKEN` of a confirmation (mission.md 4.7); that it serves once is for the close call's state to say."""
+    return _word(key, f'close call {close_call_id}', PAGE_CHARACTERS)
 
 
-def new_page_token() -> str:
-    """A one-time word for a link; only its digest is stored."""
-    return secrets.token_urlsafe(24)
+def same(token: str, expected: str) -> bool:
+    """Whether two words are the same, compared in constant time."""
+    return hmac.compare_digest(token.lower().encode(), expected.encode())
 
 
-def digest_of(token: str) -> str:
-    """What is stored of a one-time word."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def _word(key: str, about: str, characters: int) -> str:
+    return base64.b32encode(hmac.new(key.encode(), about.encode(), hashlib.sha256).digest()).decode().lower()[:characters]

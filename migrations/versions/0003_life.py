@@ -167,7 +167,6 @@ def upgrade() -> None:
         sa.Column('attempts', sa.Integer, nullable=False),
         sa.Column('next_at', UtcDateTime),
         sa.Column('deadline', UtcDateTime),
-        sa.Column('token_sha256', sa.String(64)),
         sa.Column('answered_by', sa.String(64)),
         sa.Column('answered_via', sa.String(8)),
         sa.Column('answered_at', UtcDateTime),
@@ -175,7 +174,6 @@ def upgrade() -> None:
         sa.Column('comment', sa.Text),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_close_calls')),
         sa.ForeignKeyConstraint(['folio_id'], ['folios.id'], name=op.f('fk_close_calls_folio_id')),
-        sa.UniqueConstraint('token_sha256', name=op.f('uq_close_calls_token_sha256')),
         sa.UniqueConstraint('folio_id', 'cycle', 'party', name=op.f('uq_close_calls_folio_id_cycle_party')))
     op.create_index('close_calls_waiting', 'close_calls', ['next_at'], **_only("state IN ('waiting', 'calling', 'mailed')"))
     op.create_table(
