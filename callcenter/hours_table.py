@@ -1,14 +1,14 @@
 """Keeps the dialplan's table of open intervals fresh for the next 14 days, from the engine that answers the phone (mission.md 3.7)."""
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 
 from callcenter.asterisk import Asterisk
+from callcenter.files import write_whole
 from callcenter.instance import Instance
 from config.intervals import LineTable, fallback_table
-from config.place import HOURS_FILE, Place
+from config.place import Place
 from config.render import render_hours
 from config.values import Site
 from storage.engine import Database
@@ -26,10 +26,7 @@ def current_tables(instance: Instance, site: Site, now: datetime) -> tuple[LineT
 
 def write_hours(place: Place, tables: Sequence[LineTable]) -> None:
     """Replace the file that the dialplan includes, whole."""
-    file = place.root / 'run' / HOURS_FILE
-    aside = file.with_suffix(f'.{os.getpid()}')
-    aside.write_text(render_hours(tables))
-    aside.replace(file)
+    write_whole(place.hours_file, render_hours(tables))
 
 
 def renew(instance: Instance) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from callcenter.files import write_whole
 from callcenter.instance import Instance
 
 log = logging.getLogger('mesa')
@@ -135,10 +136,7 @@ class Serving:
     def say_serving(self) -> None:
         """Write which apply is served; `mesa config apply` waits for it."""
         state = {'pid': os.getpid(), 'generation': int(self.standing.generation)}
-        file = serving_file(self.instance.root)
-        aside = file.with_suffix(f'.{os.getpid()}')
-        aside.write_text(json.dumps(state))
-        aside.replace(file)
+        write_whole(serving_file(self.instance.root), json.dumps(state))
 
 
 def serving_file(root: Path) -> Path:
