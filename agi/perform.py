@@ -144,7 +144,7 @@ class Performer:
         caller = self.decision.caller
         shared = caller.ani is None or caller.ani in client.trunk_numbers
         key = caller.line.number if shared else str(caller.ani)
-        if not self.office.guard.allow(key, self.office.now(), client.policy.status_numbers_per_hour):
+        if not self.office.guard.allow(key, self.office.now(), self.decision.policy.status_numbers_per_hour):
             return TooManyGuesses()
         folio = self.office.folios.find(step.number, client.key)
         return status_of(folio) if folio else NoSuchFolio()
@@ -235,7 +235,8 @@ def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, cate
         line=caller.line.number, client=decision.client.key, modality=caller.line.modality.value, call=linkedid,
         employee_number=caller.user.employee_number if caller.user else None,
         user_name=caller.user.name if caller.user else None, site=caller.user.site if caller.user else None,
-        caller_number=caller.ani, identified_by=caller.by, unlisted=decision.unlisted, category=category, kind='failure',
+        user_email=(caller.user.email or None) if caller.user else None, caller_number=caller.ani, identified_by=caller.by,
+        unlisted=decision.unlisted, category=category, kind='failure',
         priority='medium', rule=decision.rule, origin=origin, from_message=from_message, clock_starts=starts,
         promised=promised(site, decision, starts))
 
@@ -243,7 +244,7 @@ def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, cate
 def promised(site: Site, decision: Decision, starts: datetime) -> datetime | None:
     """When a folio of medium priority is due; None on a calendar that never opens."""
     try:
-        return add_open_seconds(decision.calendar, site.holidays, (), starts, decision.client.policy.resolve_medium_hours * 3600)
+        return add_open_seconds(decision.calendar, site.holidays, (), starts, decision.policy.resolve_medium_hours * 3600)
     except NeverOpens:
         return None
 

@@ -67,7 +67,7 @@ def conversation(site: Site, decision: Decision, find_user: Callable[[str], User
 
 def identify(decision: Decision, find_user: Callable[[str], User | None], lead: Prompts) -> Flow:
     """Ask for the employee number until it is somebody's (mission.md 3.2); returns (user or None, what is left to say)."""
-    for _ in range(decision.client.policy.employee_number_tries):
+    for _ in range(decision.policy.employee_number_tries):
         answer = yield Ask((*lead, 'mesa/ask-employee-number'), EMPLOYEE_DIGITS)
         user = find_user(answer.pressed) if isinstance(answer, Keys) else None
         if user is not None:
@@ -123,7 +123,7 @@ def new_incident(decision: Decision, lead: Prompts) -> ToEnd:
     if category:
         yield Categorise(category)
     after: Prompts = ()
-    if decision.client.policy.spoken_description:
+    if decision.policy.spoken_description:
         after = yield from describe(decision)
     yield from tell_folio(number, after)
     return ToQueue(decision.queue or '', decision.priority)
@@ -150,7 +150,7 @@ def describe(decision: Decision) -> Flow:
     if not (yield from privacy(decision.client.privacy_notice)):
         return ('mesa/privacy-refused',)
     yield Say(('mesa/describe-now',))
-    kept = yield Record('description', decision.client.policy.message_seconds)
+    kept = yield Record('description', decision.policy.message_seconds)
     return ('mesa/describe-kept',) if kept else ('mesa/describe-nothing',)
 
 
@@ -182,7 +182,7 @@ def to_agent(decision: Decision, lead: Prompts) -> ToEnd:
 def status(decision: Decision, lead: Prompts) -> ToEnd:
     """Tell the state of folios by number, around the clock (mission.md 3.4)."""
     wrong = 0
-    while wrong < decision.client.policy.status_tries:
+    while wrong < decision.policy.status_tries:
         answer = yield Ask((*lead, 'mesa/ask-folio'), FOLIO_DIGITS)
         if not isinstance(answer, Keys) or not answer.pressed:
             wrong, lead = wrong + 1, ()
@@ -297,7 +297,7 @@ def leave_message(decision: Decision) -> ToEnd:
         yield Say(('mesa/privacy-refused', 'mesa/goodbye'))
         return Goodbye()
     yield Say(('mesa/message-now',))
-    kept = yield Record('message', decision.client.policy.message_seconds)
+    kept = yield Record('message', decision.policy.message_seconds)
     if not kept:
         yield Say(('mesa/message-nothing', 'mesa/goodbye'))
         return Goodbye()

@@ -13,7 +13,7 @@ from enum import StrEnum
 from config.contract import calendar_for, ordinary_line
 from config.holidays import Holiday
 from config.hours import Reason, next_opening, opening
-from config.values import Calendar, Client, Line, Modality, Override, OverrideState, Site
+from config.values import Calendar, Client, Line, Modality, Override, OverrideState, Policy, Site
 from ivr_flows.steps import Caller
 
 NORMAL_PRIORITY = 0
@@ -50,6 +50,11 @@ class Decision:
     @property
     def line(self) -> Line:
         return self.caller.line
+
+    @property
+    def policy(self) -> Policy:
+        """The contract parameters of the line's modality."""
+        return self.client.policy_of(self.line.modality)
 
     @property
     def unlisted(self) -> bool:
@@ -96,7 +101,7 @@ def route_of(site: Site, client: Client, caller: Caller) -> Route:
         own = ordinary_line(site, client)
         rule = f'{line.where}: not on the VIP list, normal priority'
         return Route(Destination.AGENT, own.queue if own else line.queue, NORMAL_PRIORITY, rule, own.number if own else None)
-    if user is None and client.policy.unlisted == 'verify':
+    if user is None and client.policy_of(line.modality).unlisted == 'verify':
         return Route(Destination.AGENT, line.queue, NORMAL_PRIORITY, f'{client.where}: unlisted callers are verified by an agent')
     return Route(Destination.MENU, line.queue, NORMAL_PRIORITY, f'{line.where}: queue {line.queue}')
 
