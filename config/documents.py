@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config import shapes
+from config.phones import e164
 from config.problems import Problem, Severity
 from config.site_files import NEEDED, Unreadable, decode_utf8, read_bytes
 from config.toml_lines import KeyPath, key_lines, key_text, nearest_line
@@ -49,6 +50,13 @@ class Document:
 
     def problem(self, path: KeyPath, message: str) -> None:
         self.found.problem(self.where(*path), message)
+
+    def phone(self, path: KeyPath, text: str) -> str | None:
+        """A telephone number as E.164; None, with a problem, when it is none."""
+        number = e164(text)
+        if number is None:
+            self.problem(path, f'{text!r} is not a telephone number: write ten digits, or + and the country code')
+        return number
 
     def whole(self, shape: type[S]) -> S | None:
         """The file as one table; None when it cannot be read."""

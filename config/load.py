@@ -6,8 +6,8 @@ run lists everything. What the files say *together* is judged by `config.check`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,25 @@ from zoneinfo import ZoneInfo
 from config import shapes
 from config.documents import Document, Findings, line_named, read_document
 from config.hours import zone as zone_called
-from config.phones import e164
+from config.load_clients import read_clients
+from config.load_service import emergency, mail_settings, policy_read, trunks
 from config.problems import ConfigErrors, Problem
 from config.site_files import Unreadable, decode_utf8, names_in, read_bytes, strangers
 from config.toml_lines import KeyPath
-from config.users_csv import read_users
 from config.values import (
     Agent,
     Calendar,
-    Category,
     Choice,
-    Client,
     DatedHoliday,
-    Emergency,
     HolidayBook,
     Line,
     Menu,
-    Modality,
     Override,
     OverrideState,
     Policy,
     QueueDef,
     Site,
     Span,
-    Trunk,
     Where,
 )
 
@@ -83,13 +78,6 @@ def _zone(document: Document, path: KeyPath, name: str, otherwise: ZoneInfo) -> 
         return otherwise
 
 
-def _phone(document: Document, path: KeyPath, text: str) -> str | None:
-    number = e164(text)
-    if number is None:
-        document.problem(path, f'{text!r} is not a telephone number: write ten digits, or + and the country code')
-    return number
-
-
 def _site(found: Findings) -> Site:
     document = read_document(found, 'site.toml', 'site')
     top = document.whole(shapes.SiteFile)
@@ -98,9 +86,9 @@ def _site(found: Findings) -> Site:
         found.unread.add(('site', '*'))
     utc = zone_called('UTC')
     zone = _zone(document, ('site', 'zone'), head.zone, utc) if head else utc
-    policy = _policy(document, top.policy if top else {}, Policy())
+    policy = policy_read(document, top.policy if top else {}, Policy())
     calendars = _calendars(found, zone)
-    clients, lines = _clients(found, policy)
+    clients, lines = read_clients(found, policy)
     return Site(
         name=head.name if head else '',
         demo=head.demo if head else False,
@@ -112,31 +100,13 @@ def _site(found: Findings) -> Site:
         menus=_menus(found),
         queues=_queues(found),
         agents=_agents(found),
-        trunks=_trunks(document, top),
-        emergency=_emergency(document, top),
+        trunks=trunks(document, top),
+        emergency=emergency(document, top),
         overrides=_overrides(found, lines, calendars, zone),
         prompt_texts=_prompt_texts(found),
         fragments=_fragments(found),
-        places=found.places)
-
-
-def _policy(document: Document, values: Table, base: Policy) -> Policy:
-    shape = document.shaped(shapes.PolicyShape, values, ('policy',))
-    return replace(base, **shape.given()) if shape else base
-
-
-def _trunks(document: Document, top: shapes.SiteFile | None) -> tuple[Trunk, ...]:
-    trunks = tuple(Trunk(trunk.name, tuple(trunk.addresses), document.where(*path))
-                   for path, trunk in document.elements(shapes.TrunkShape, top.trunk if top else [], 'trunk'))
-    if top is None or len(trunks) < len(top.trunk):
-        document.found.unread.add(('trunk', '*'))
-    return trunks
-
-
-def _emergency(document: Document, top: shapes.SiteFile | None) -> Emergency:
-    shape = document.shaped(shapes.EmergencyShape, top.emergency, ('emergency',)) if top and top.emergency is not None else None
-    shape = shape or shapes.EmergencyShape()
-    return Emergency(tuple(shape.numbers), shape.address, document.where('emergency'))
+        places=found.places,
+        mail=mail_settings(document, top))
 
 
 def _calendars(found: Findings, zone: ZoneInfo) -> dict[str, Calendar]:
@@ -187,7 +157,7 @@ def _overrides(found: Findings, lines: Mapping[str, Line], calendars: Mapping[st
     top = document.whole(shapes.OverridesFile)
     overrides = []
     for path, shape in document.elements(shapes.OverrideShape, top.override if top else [], 'override'):
-        number = _phone(document, (*path, 'line'), shape.line)
+        number = document.phone((*path, 'line'), shape.line)
         line = lines.get(number or '')
         local = calendars[line.calendar].zone if line and line.calendar in calendars else zone
         if number:
@@ -228,7 +198,7 @@ def _queues(found: Findings) -> dict[str, QueueDef]:
 
 def _agents(found: Findings) -> dict[str, Agent]:
     document = read_document(found, 'agents.toml', 'agent')
-    return {login: Agent(login, shape.name, shape.extension, tuple(shape.queues), document.where(login))
+    return {login: Agent(login, shape.name, shape.extension, tuple(shape.queues), document.where(login), shape.email, shape.supervisor)
             for login, shape in document.tables(shapes.AgentShape, 'agent')}
 
 
@@ -236,80 +206,6 @@ def _prompt_texts(found: Findings) -> dict[str, str]:
     document = read_document(found, 'prompts.toml', 'text')
     top = document.whole(shapes.PromptsFile)
     return dict(top.texts) if top else {}
-
-
-def _clients(found: Findings, policy: Policy) -> tuple[dict[str, Client], dict[str, Line]]:
-    clients: dict[str, Client] = {}
-    lines: dict[str, Line] = {}
-    for file in names_in(found.folder, 'clients', '.toml'):
-        key = file.removeprefix('clients/').removesuffix('.toml')
-        document = read_document(found, file, 'line')
-        shape = document.whole(shapes.ClientFile)
-        if shape is None:
-            found.unread |= {('client', key), ('line', '*')}
-            continue
-        clients[key] = _client(document, key, shape, policy)
-        for line in _lines(document, key, shape, lines):
-            lines[line.number] = line
-    for file in names_in(found.folder, 'clients', '.users.csv'):
-        key = file.removeprefix('clients/').removesuffix('.users.csv')
-        if key not in clients and ('client', key) not in found.unread:
-            found.problem(Where(file, 1, 'file'),
-                          f'these are the users of a client that is not there: add clients/{key}.toml or remove the list')
-    return clients, lines
-
-
-def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Policy) -> Client:
-    found = document.found
-    file = f'clients/{key}.users.csv'
-    try:
-        listed = read_users(key, file, read_bytes(found.folder, file))
-    except FileNotFoundError:
-        listed = None
-        found.problem(Where(file, 1, 'file'), 'the client has no list of users: nobody can be identified; add it', 'warning')
-    except Unreadable as error:
-        listed = None
-        found.problem(Where(file, 1, 'file'), str(error))
-    if listed:
-        found.problems += listed.problems
-    if not (listed and listed.complete):
-        found.unread.add(('users', key))
-    trunk_numbers = (_phone(document, ('trunk_numbers', index), text) for index, text in enumerate(shape.trunk_numbers))
-    return Client(
-        key=key,
-        name=shape.name,
-        modalities=frozenset(Modality(name) for name in shape.modalities),
-        users=listed.users if listed else (),
-        trunk_numbers=frozenset(number for number in trunk_numbers if number),
-        vip_queue=shape.vip_queue,
-        categories=tuple(Category(**dict(category))
-                         for _, category in document.elements(shapes.CategoryShape, shape.category, 'category')),
-        site_calendars=shape.site_calendars,
-        policy=_policy(document, shape.policy, policy),
-        privacy_notice=shape.privacy_notice or 'mesa/privacy',
-        resale_authorised_until=shape.resale_authorised_until,
-        where=document.where())
-
-
-def _lines(document: Document, client: str, shape: shapes.ClientFile, taken: Mapping[str, Line]) -> Iterator[Line]:
-    """The client's lines. A number belongs to one client and modality (mission.md 1.1): of two the first one is kept."""
-    mine: dict[str, Line] = {}
-    readable = list(document.elements(shapes.LineShape, shape.line, 'line'))
-    if len(readable) < len(shape.line):
-        document.found.unread |= {('line', '*')} | {('modality', f'{client}:{modality}') for modality in Modality}
-    for path, line in readable:
-        number = _phone(document, (*path, 'number'), line.number)
-        first = mine.get(number or '') or taken.get(number or '')
-        if first:
-            written = document.found.places.get((first.where.file, f'{first.where.key}.number'), first.where.line)
-            document.problem((*path, 'number'), f'number {line.number} is already that of {first.where.file}:{written}, '
-                             f'{first.client} {first.modality}: a number belongs to one line only')
-        if first or not number:
-            document.found.unread.add(('modality', f'{client}:{line.modality}'))
-            continue
-        modality = Modality(line.modality)
-        mine[number] = Line(number, client, modality, line.calendar, line.queue, line.menu, line.greeting, document.where(*path))
-    yield from mine.values()
 
 
 def _fragments(found: Findings) -> dict[str, str]:

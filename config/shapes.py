@@ -10,6 +10,7 @@ STATES = Literal['AGU', 'BCN', 'BCS', 'CAM', 'CHH', 'CHP', 'CMX', 'COA', 'COL', 
                  'NAY', 'NLE', 'OAX', 'PUE', 'QUE', 'ROO', 'SIN', 'SLP', 'SON', 'TAB', 'TAM', 'TLA', 'VER', 'YUC', 'ZAC']
 # Line breaks and other control characters would end a value in Asterisk's files.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]
+Perhaps = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]    # '' means none
 Key = Annotated[str, StringConstraints(pattern=r'^[0-9]$')]
 Tables = list[dict[str, Any]]
 
@@ -31,6 +32,7 @@ class SiteFile(Shape):
     trunk: Tables = []
     emergency: dict[str, Any] | None = None
     policy: dict[str, Any] = {}
+    mail: dict[str, Any] = {}
 
 
 class SiteShape(Shape):
@@ -46,6 +48,24 @@ class TrunkShape(Shape):
 
     name: Text
     addresses: list[Text]
+    outbound: Perhaps = ''
+    caller_id: Perhaps = ''
+
+
+class MailShape(Shape):
+    """[mail]: the fields of `config.values.MailSettings`."""
+
+    domain: Text = ''
+    sender: Text = ''
+    sender_name: Text = ''
+    smtp: Perhaps = ''
+    smtp_security: Literal['none', 'starttls', 'tls'] = 'none'
+    smtp_user: Perhaps = ''
+    imap: Perhaps = ''
+    imap_security: Literal['none', 'starttls', 'tls'] = 'tls'
+    imap_user: Perhaps = ''
+    imap_folder: Text = ''
+    page_url: Perhaps = ''
 
 
 class EmergencyShape(Shape):
@@ -77,6 +97,24 @@ class PolicyShape(Shape):
     resolve_high_hours: Annotated[int, Field(ge=1, le=1000)] = 0
     resolve_medium_hours: Annotated[int, Field(ge=1, le=1000)] = 0
     resolve_low_hours: Annotated[int, Field(ge=1, le=1000)] = 0
+    notify_outside_hours: bool = False
+    escalate_outside_hours: bool = False
+    verify_with: Literal['user', 'contact', 'both'] = 'user'
+    close_call_attempts: Annotated[int, Field(ge=0, le=20)] = 0
+    close_call_spacing_hours: Annotated[int, Field(ge=1, le=100)] = 0
+    close_calls_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 0
+    close_calls_per_user_hour: Annotated[int, Field(ge=1, le=100)] = 0
+    close_unverified_days: Annotated[int, Field(ge=1, le=60)] = 0
+    reopen_days: Annotated[int, Field(ge=0, le=365)] = 0
+    callback: bool = True
+    callback_attempts: Annotated[int, Field(ge=1, le=20)] = 0
+    callback_spacing_minutes: Annotated[int, Field(ge=1, le=1440)] = 0
+    recording: bool = False
+    recording_days: Annotated[int, Field(ge=1, le=3650)] = 0
+    attachment_days: Annotated[int, Field(ge=1, le=3650)] = 0
+    attachment_megabytes: Annotated[int, Field(ge=1, le=100)] = 0
+    problem_folios: Annotated[int, Field(ge=2, le=1000)] = 0
+    problem_minutes: Annotated[int, Field(ge=1, le=10_080)] = 0
 
 
 class CalendarShape(Shape):
@@ -165,6 +203,8 @@ class AgentShape(Shape):
     name: Text
     extension: Text
     queues: list[Text] = []
+    email: Perhaps = ''
+    supervisor: bool = False
 
 
 class PromptsFile(Shape):

@@ -237,7 +237,8 @@ def test_a_client_that_cannot_be_read_hides_no_other_mistake_and_makes_up_none(t
     (site / QUETZAL).write_text('name = \n')
     edit(site, 'overrides.toml', COMMENTED, OVERRIDE.replace('0101', '0201') + 'until = 2026-12-01T00:00:00\n#')
     edit(site, 'site.toml', '["911"]', '["066"]')
-    assert places(new_problems(site)) == ['clients/quetzal.toml:1: file error', 'site.toml:16: emergency.numbers error']
+    line = line_of(site, 'site.toml', '["066"]')
+    assert places(new_problems(site)) == ['clients/quetzal.toml:1: file error', f'site.toml:{line}: emergency.numbers error']
 
 
 def menu(name: str, goto: str, fallback: str) -> str:
