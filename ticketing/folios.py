@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Select, insert, select, update
 
 from storage.engine import Database
 from ticketing.damm import is_valid
-from ticketing.opening import Openings
+from ticketing.opening import Openings, Receipt, Wanted
 from ticketing.tables import folio_entries, folio_files, folios
 from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio, Report, State, TicketingError, UnknownFolio
 
@@ -22,12 +22,12 @@ class FolioBook:
         self._db = db
         self._openings = Openings(db)
 
-    def open(self, report: Report, now: datetime) -> Folio:
-        """The folio of this report, stored durably with the first entry of its timeline.
+    def open(self, report: Report, now: datetime, receipt: Receipt | None = None) -> Folio:
+        """The folio of this report, stored durably with the first entry of its timeline and the letter that tells the user of it.
 
         A call opens one folio, ever: for a call that has one already, that one is answered (mission.md 3.3).
         """
-        folio = self._openings.open(report, now)
+        folio = self._openings.open(Wanted(report, now, receipt))
         if folio is None and report.call is not None:
             folio = self._one(_FOLIO.where(folios.c.linkedid == report.call))
         if folio is None:

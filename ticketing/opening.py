@@ -5,7 +5,8 @@ commit is on its way are stored together by the next one, so that a slow disk co
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,8 +21,8 @@ from sqlalchemy.engine import make_url
 from storage.engine import Database, DatabaseUnavailable, driver_of
 from storage.types import utc_text
 from ticketing.numbers import number_for
-from ticketing.tables import counters, folio_entries, folios
-from ticketing.values import EntryKind, Folio, Report, State
+from ticketing.tables import counters, folio_entries, folios, outbox
+from ticketing.values import EntryKind, Folio, Report, Sending, State
 
 SERIES = 'folio'
 # What only a later change can tell; the database knows their beginning.
@@ -29,6 +30,28 @@ UNKNOWN_AT_OPENING = frozenset({
     'abandoned_at', 'version', 'diagnosis', 'solution', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for', 'responded_at',
     'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score', 'cancel_reason', 'duplicate_of', 'problem_id',
     'erased_at'})
+LETTER = ('key', 'kind', 'notice', 'client', 'folio_id', 'recipient', 'message_id', 'payload', 'held', 'due', 'state', 'tries', 'doubts',
+          'created_at')
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The letter that tells a user of his new folio; the number joins the facts when it is taken. `facts` are JSON values."""
+
+    recipient: str
+    message_id: str
+    due: datetime                            # by Mesa's clock
+    facts: Mapping[str, Any]
+    held: bool                               # never outside the line's hours
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A folio to be opened: its facts, the moment, and the letter that goes with it."""
+
+    report: Report
+    now: datetime
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,7 @@ class _Statements:
     of_call: str
     folio: str
     entry: str
+    letter: str
 
 
 @cache
@@ -51,11 +75,12 @@ def _statements(dialect: str) -> _Statements:
                   .returning(counters.c.last)).compile(dialect=words)),
         of_call=str(select(folios.c.id).where(folios.c.linkedid == bindparam('call')).compile(dialect=words)),
         folio=str(insert(folios).compile(dialect=words, column_keys=columns)),
-        entry=str(insert(folio_entries).inline().compile(dialect=words, column_keys=entry)))
+        entry=str(insert(folio_entries).inline().compile(dialect=words, column_keys=entry)),
+        letter=str(insert(outbox).inline().compile(dialect=words, column_keys=LETTER)))
 
 
-def store(connection: Connection, wanted: Sequence[tuple[Report, datetime]]) -> list[Folio | None]:
-    """Store one folio for each (report, moment); None in place of one whose call has a folio already.
+def store(connection: Connection, wanted: Sequence[Wanted]) -> list[Folio | None]:
+    """Store one folio for each that is wanted, with its letter; None in place of one whose call has a folio already.
 
     Numbers are taken first: the lock on their row makes what is then read about calls true until the transaction ends.
     """
@@ -65,7 +90,8 @@ def store(connection: Connection, wanted: Sequence[tuple[Report, datetime]]) -> 
     last = cursor.execute(words.take, {'series': SERIES, 'many': len(wanted)}).fetchall()[0][0]
     opened: list[Folio | None] = []
     calls: set[str] = set()
-    for n, (report, now) in enumerate(wanted, last - len(wanted) + 1):
+    for n, one in enumerate(wanted, last - len(wanted) + 1):
+        report, now = one.report, one.now
         if report.call is not None and (report.call in calls or cursor.execute(words.of_call, {'call': report.call}).fetchone()):
             opened.append(None)
             continue
@@ -75,6 +101,8 @@ def store(connection: Connection, wanted: Sequence[tuple[Report, datetime]]) -> 
         cursor.execute(words.folio, _folio_row(n, folio, moment))
         cursor.execute(words.entry, {'folio_id': n, 'at': moment(now), 'kind': EntryKind.OPENED.value, 'by': report.origin,
                                      'text': report.rule, 'linkedid': None})
+        if one.receipt is not None:
+            cursor.execute(words.letter, _letter_row(n, folio, one.receipt, moment))
         opened.append(folio)
     cursor.close()
     return opened
@@ -101,12 +129,20 @@ def _folio_row(n: int, folio: Folio, moment: Any) -> dict[str, Any]:
     }
 
 
+def _letter_row(n: int, folio: Folio, receipt: Receipt, moment: Any) -> dict[str, Any]:
+    return {
+        'key': f'opened:{folio.number}', 'kind': 'mail', 'notice': 'opened', 'client': folio.report.client, 'folio_id': n,
+        'recipient': receipt.recipient, 'message_id': receipt.message_id, 'held': receipt.held, 'due': moment(receipt.due),
+        'payload': json.dumps({**receipt.facts, 'number': folio.number}), 'state': Sending.WAITING.value, 'tries': 0, 'doubts': 0,
+        'created_at': moment(folio.opened_at),
+    }
+
+
 class _Ticket:
     """One report on its way into the book, and the thread that waits for it."""
 
-    def __init__(self, report: Report, now: datetime, deadline: float) -> None:
-        self.report = report
-        self.now = now
+    def __init__(self, wanted: Wanted, deadline: float) -> None:
+        self.wanted = wanted
         self.deadline = deadline
         self.turn = Lock()                   # held until the ticket is stored, has failed, or must lead
         self.turn.acquire()
@@ -128,9 +164,9 @@ class Openings:
         self._waiting: list[_Ticket] = []
         self._busy = False
 
-    def open(self, report: Report, now: datetime) -> Folio | None:
+    def open(self, wanted: Wanted) -> Folio | None:
         """The new folio, committed; None when the report's call has one already. Raises DatabaseUnavailable within the patience."""
-        ticket = _Ticket(report, now, monotonic() + self._db.patience_s)
+        ticket = _Ticket(wanted, monotonic() + self._db.patience_s)
         with self._mutex:
             self._waiting.append(ticket)
             ticket.leads, self._busy = not self._busy, True
@@ -156,7 +192,7 @@ class Openings:
             try:
                 with self._db.write(leader.deadline - monotonic()) as connection:
                     batch = self._take_waiting()     # only now: who comes while we wait for the database comes along
-                    folios = store(connection, [(ticket.report, ticket.now) for ticket in batch])
+                    folios = store(connection, [ticket.wanted for ticket in batch])
                 for ticket, folio in zip(batch, folios, strict=True):
                     ticket.folio = folio
             except DatabaseUnavailable as error:
@@ -178,7 +214,7 @@ class Openings:
     def _store_alone(self, ticket: _Ticket) -> None:
         try:
             with self._db.write(ticket.deadline - monotonic()) as connection:
-                ticket.folio = store(connection, [(ticket.report, ticket.now)])[0]
+                ticket.folio = store(connection, [ticket.wanted])[0]
             ticket.error = None
         except Exception as error:
             ticket.error = error
