@@ -41,6 +41,7 @@ class Serving:
 
     def __init__(self, instance: Instance, what: str, reactor: Any) -> None:
         from agi.office import Office
+        from ami_listener.dialer import Dialer
         from callcenter.standing import OverridesInForce, SiteInForce, override_stamp
         from storage.engine import Database
         from ticketing.folios import FolioBook
@@ -55,6 +56,7 @@ class Serving:
         self.clock = instance.clock(site)
         self.db = Database(instance.database_url, patience_s=1.0)
         self.folios = FolioBook(self.db)
+        self.dialer = Dialer(reactor, ('127.0.0.1', instance.place.ports.ami), ('dialer', instance.secrets(site).ami_dialer))
         self.office = Office(
             standing=self.standing, overrides=OverridesInForce(Overrides(self.db), override_stamp(instance.root)), folios=self.folios,
             guard=StatusGuard(self.db), notes=CallNotes(self.db), messages=instance.root / 'messages', now=self.clock.now)
@@ -68,6 +70,7 @@ class Serving:
             services.append(self.listener_service())
             self.every(HOURS_EVERY_S, self.renew_hours)
         if self.what in ('all', 'worker'):
+            services.append(self.dialer)
             self.start_duties()
         for service in services:
             service.startService()

@@ -14,6 +14,7 @@ from config.values import Line, Site, Where
 
 TEMPLATES = Path(__file__).resolve().parent.parent / 'asterisk-conf'
 MODULES_FILE = 'modules.txt'
+INCLUDED = ('outbound.conf',)                          # parts of other templates, no files of their own
 SUFFIX = '.j2'
 CONTROL = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029]')
 WORD = re.compile(r'[A-Za-z0-9_.@:/+-]+')
@@ -31,7 +32,7 @@ def render(site: Site, place: Place, secrets: Secrets) -> dict[str, str]:
     environment = _environment()
     known = _knowledge(site, place, secrets)
     names = sorted(name.removesuffix(SUFFIX) for name in environment.list_templates(extensions=['j2']))
-    files = {name: _one(environment, name, _site_files(site, name), known) for name in names if name != HOURS_FILE}
+    files = {name: _one(environment, name, _site_files(site, name), known) for name in names if name not in (HOURS_FILE, *INCLUDED)}
     return files | {f'custom/{name}': text for name, text in fragments(site).items()}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from config.intervals import LineTable, fallback_table
 from config.load import load
 from config.place import HOURS_FILE, Place, Ports, Secrets
-from config.render import TEMPLATES, RenderError, conf, quoted, render, render_hours, word
+from config.render import INCLUDED, TEMPLATES, RenderError, conf, quoted, render, render_hours, word
 from config.values import Agent, Modality, Site, Trunk
 
 EXAMPLE = Path(__file__).resolve().parent.parent / 'config' / 'example'
@@ -32,7 +32,8 @@ def site() -> Site:
 
 
 def secrets(site: Site) -> Secrets:
-    return Secrets('word-of-mesa', 'word-of-probe', {login: f'word-of-{login}' for login in site.agents})
+    return Secrets('word-of-mesa', 'word-of-probe', {login: f'word-of-{login}' for login in site.agents},
+                   ami_dialer='word-of-dialer')
 
 
 def rendered(site: Site) -> dict[str, str]:
@@ -58,7 +59,7 @@ def of_type(text: str, kind: str) -> dict[str, Section]:
 
 def test_every_template_becomes_a_file_that_says_where_it_comes_from(site: Site) -> None:
     files = rendered(site)
-    templates = {file.name.removesuffix('.j2') for file in TEMPLATES.glob('*.j2')} - {HOURS_FILE}
+    templates = {file.name.removesuffix('.j2') for file in TEMPLATES.glob('*.j2')} - {HOURS_FILE, *INCLUDED}
     assert templates == {name for name in files if '/' not in name}
     for name in templates:
         assert files[name].startswith(f'; Written by Mesa from asterisk-conf/{name}.j2 and ')
