@@ -65,8 +65,11 @@ class Phone:
     """One telephone. Close it, or use it as a context manager: a telephone that just vanishes leaves its call standing."""
 
     def __init__(self, server: Server, address: str, user: str, events: SimpleQueue[Any], *,
-                 secret: str | None = None, auto_answer_s: float | None = None) -> None:
-        """Start the process and wait until it is ready; with a `secret` it registers as an agent. Complaint when it cannot start."""
+                 secret: str | None = None, auto_answer_s: float | None = None, port: int = 0) -> None:
+        """Start the process and wait until it is ready; with a `secret` it registers as an agent. Complaint when it cannot start.
+
+        `port` is where it listens (UDP, 0: any): a telephone that is called without having registered.
+        """
         self._events = events
         self._complaints = tempfile.TemporaryFile(mode='w+')   # noqa: SIM115 - closed in close()
         self._child = subprocess.Popen([sys.executable, '-m', 'callcenter.softphone'], cwd=CHECKOUT, text=True, start_new_session=True,
@@ -75,7 +78,7 @@ class Phone:
         started: SimpleQueue[PhoneEvent] = SimpleQueue()
         self._reader = threading.Thread(target=self._read, args=(started,), daemon=True)
         self._tell({'server': str(Server(loopback(server.host), server.port)), 'address': loopback(address), 'user': user,
-                    'secret': secret, 'auto_answer_s': auto_answer_s})
+                    'secret': secret, 'auto_answer_s': auto_answer_s, 'port': port})
         self._reader.start()
         self._wait_until_ready(started)
 

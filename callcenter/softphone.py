@@ -91,7 +91,7 @@ class Softphone:
         self._endpoint = endpoint()
         transport = pj.TransportConfig()
         transport.boundAddress = who['address']
-        transport.port = 0
+        transport.port = who.get('port', 0)
         self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
