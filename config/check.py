@@ -20,8 +20,29 @@ from config.check_contract import (
     vip_has_two_numbers,
     vip_is_within_its_cap,
 )
-from config.check_network import emergency_route_is_named, extensions_are_free, names_are_safe, trunks_are_known_by_address
+from config.check_mail import (
+    addresses_are_well_formed,
+    mail_finds_its_client,
+    mail_servers_are_named,
+    pages_have_an_address,
+    templates_can_be_read,
+)
+from config.check_network import (
+    emergency_route_is_named,
+    extensions_are_free,
+    names_are_safe,
+    outgoing_trunks_are_named,
+    trunks_are_known_by_address,
+)
 from config.check_routes import every_prompt_is_recorded, lines_lead_somewhere, menus_end, menus_lead_somewhere, queues_and_agents_fit
+from config.check_service import (
+    applications_have_material,
+    contacts_can_answer,
+    groups_have_people,
+    ladders_ascend,
+    own_calls_have_a_way_out,
+    somebody_supervises,
+)
 from config.load import Reading
 from config.problems import Problem
 from config.values import Site
@@ -48,6 +69,18 @@ CHECKS: tuple[Check, ...] = (
     trunk_numbers_are_not_lines,
     trunks_are_known_by_address,
     emergency_route_is_named,
+    outgoing_trunks_are_named,
+    mail_servers_are_named,
+    pages_have_an_address,
+    addresses_are_well_formed,
+    mail_finds_its_client,
+    templates_can_be_read,
+    somebody_supervises,
+    groups_have_people,
+    applications_have_material,
+    ladders_ascend,
+    contacts_can_answer,
+    own_calls_have_a_way_out,
 )
 
 

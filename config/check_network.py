@@ -114,9 +114,35 @@ def emergency_route_is_named(site: Site, known: Known) -> Iterator[Problem]:
         if not re.fullmatch(r'[0-9]{2,6}', number):
             yield Problem(place(site, route.where, 'numbers', index), f'{number!r} cannot be dialled: use 2 to 6 digits')
     here = place(site, route.where, 'address')
-    match = HOST.fullmatch(route.address)
-    if match is None or not 0 < int(match['port'] or 5060) < 65536:
-        yield Problem(here, f'{route.address!r} is not an address: write it like "192.0.2.20" or "192.0.2.20:5060"')
-    elif site.demo and not ((network := _network(match['host'].strip('[]'))) and network.is_loopback):
-        yield Problem(here,
-                      f'{route.address} {OFF_LOOPBACK}')
+    yield from _peer(site, here, route.address)
+
+
+def outgoing_trunks_are_named(site: Site, known: Known) -> Iterator[Problem]:
+    """The peer that takes our own calls is an address, on loopback on a demo site; what it shows is a number of ours."""
+    for trunk in site.trunks:
+        if trunk.outbound:
+            yield from _peer(site, place(site, trunk.where, 'outbound'), trunk.outbound)
+            if not trunk.caller_id:
+                yield Problem(place(site, trunk.where, 'caller_id'),
+                              'our own calls would show no number: add caller_id = "..."', 'warning')
+
+
+def _peer(site: Site, here: Where, address: str) -> Iterator[Problem]:
+    split = split_address(address)
+    if split is None:
+        yield Problem(here, f'{address!r} is not an address: write it like "192.0.2.20" or "192.0.2.20:5060"')
+    elif site.demo and not is_loopback(split[0]):
+        yield Problem(here, f'{address} {OFF_LOOPBACK}')
+
+
+def split_address(text: str) -> tuple[str, int | None] | None:
+    """Host, without brackets, and port of 'host' or 'host:port'; None when it is neither."""
+    match = HOST.fullmatch(text)
+    port = int(match['port']) if match and match['port'] else None
+    return None if match is None or (port is not None and not 0 < port < 65536) else (match['host'].strip('[]'), port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address of this machine's own; a name never is, not even 'localhost'."""
+    network = _network(host)
+    return network is not None and network.is_loopback

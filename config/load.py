@@ -17,7 +17,7 @@ from config import shapes
 from config.documents import Document, Findings, line_named, read_document
 from config.hours import zone as zone_called
 from config.load_clients import read_clients
-from config.load_service import emergency, mail_settings, policy_read, trunks
+from config.load_service import catalogue, emergency, mail_settings, mail_templates, policy_read, trunks
 from config.problems import ConfigErrors, Problem
 from config.site_files import Unreadable, decode_utf8, names_in, read_bytes, strangers
 from config.toml_lines import KeyPath
@@ -88,7 +88,7 @@ def _site(found: Findings) -> Site:
     zone = _zone(document, ('site', 'zone'), head.zone, utc) if head else utc
     policy = policy_read(document, top.policy if top else {}, Policy())
     calendars = _calendars(found, zone)
-    clients, lines = read_clients(found, policy)
+    clients, lines = read_clients(found, policy, catalogue(found))
     return Site(
         name=head.name if head else '',
         demo=head.demo if head else False,
@@ -106,7 +106,8 @@ def _site(found: Findings) -> Site:
         prompt_texts=_prompt_texts(found),
         fragments=_fragments(found),
         places=found.places,
-        mail=mail_settings(document, top))
+        mail=mail_settings(document, top),
+        mail_templates=mail_templates(found))
 
 
 def _calendars(found: Findings, zone: ZoneInfo) -> dict[str, Calendar]:

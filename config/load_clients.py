@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from config import shapes
 from config.documents import Document, Findings, read_document
 from config.load_service import policy_read
+from config.load_support import applications, contact, escalation, groups, modality_policies
 from config.site_files import Unreadable, names_in, read_bytes
 from config.users_csv import read_users
-from config.values import Category, Client, Line, Modality, Policy, Where
+from config.values import Application, Category, Client, Line, Modality, Policy, User, Where
 
 
-def read_clients(found: Findings, policy: Policy) -> tuple[dict[str, Client], dict[str, Line]]:
+def read_clients(found: Findings, policy: Policy, standard: Mapping[str, Application]) -> tuple[dict[str, Client], dict[str, Line]]:
     """The clients by key, and all their lines by number."""
     clients: dict[str, Client] = {}
     lines: dict[str, Line] = {}
@@ -22,7 +23,7 @@ def read_clients(found: Findings, policy: Policy) -> tuple[dict[str, Client], di
         if shape is None:
             found.unread |= {('client', key), ('line', '*')}
             continue
-        clients[key] = _client(document, key, shape, policy)
+        clients[key] = _client(document, key, shape, policy, standard)
         for line in _lines(document, key, shape, lines):
             lines[line.number] = line
     for file in names_in(found.folder, 'clients', '.users.csv'):
@@ -33,8 +34,35 @@ def read_clients(found: Findings, policy: Policy) -> tuple[dict[str, Client], di
     return clients, lines
 
 
-def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Policy) -> Client:
-    found = document.found
+def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Policy, standard: Mapping[str, Application]) -> Client:
+    listed = _users(document.found, key)
+    own = policy_read(document, shape.policy, policy)
+    trunk_numbers = (document.phone(('trunk_numbers', index), text) for index, text in enumerate(shape.trunk_numbers))
+    return Client(
+        key=key,
+        name=shape.name,
+        modalities=frozenset(Modality(name) for name in shape.modalities),
+        users=listed,
+        trunk_numbers=frozenset(number for number in trunk_numbers if number),
+        vip_queue=shape.vip_queue,
+        categories=tuple(Category(**dict(category))
+                         for _, category in document.elements(shapes.CategoryShape, shape.category, 'category')),
+        site_calendars=shape.site_calendars,
+        policy=own,
+        privacy_notice=shape.privacy_notice or 'mesa/privacy',
+        resale_authorised_until=shape.resale_authorised_until,
+        where=document.where(),
+        contact=contact(document, shape),
+        groups=groups(document, key, shape),
+        applications=applications(document, key, shape, standard),
+        escalation=escalation(document, key, shape),
+        modality_policies=modality_policies(document, shape, own),
+        mail_address=shape.mail_address.lower(),
+        mail_domains=frozenset(domain.lower() for domain in shape.mail_domains),
+        mail_line=document.phone(('mail_line',), shape.mail_line) if shape.mail_line else None)
+
+
+def _users(found: Findings, key: str) -> tuple[User, ...]:
     file = f'clients/{key}.users.csv'
     try:
         listed = read_users(key, file, read_bytes(found.folder, file))
@@ -48,21 +76,7 @@ def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Poli
         found.problems += listed.problems
     if not (listed and listed.complete):
         found.unread.add(('users', key))
-    trunk_numbers = (document.phone(('trunk_numbers', index), text) for index, text in enumerate(shape.trunk_numbers))
-    return Client(
-        key=key,
-        name=shape.name,
-        modalities=frozenset(Modality(name) for name in shape.modalities),
-        users=listed.users if listed else (),
-        trunk_numbers=frozenset(number for number in trunk_numbers if number),
-        vip_queue=shape.vip_queue,
-        categories=tuple(Category(**dict(category))
-                         for _, category in document.elements(shapes.CategoryShape, shape.category, 'category')),
-        site_calendars=shape.site_calendars,
-        policy=policy_read(document, shape.policy, policy),
-        privacy_notice=shape.privacy_notice or 'mesa/privacy',
-        resale_authorised_until=shape.resale_authorised_until,
-        where=document.where())
+    return listed.users if listed else ()
 
 
 def _lines(document: Document, client: str, shape: shapes.ClientFile, taken: Mapping[str, Line]) -> Iterator[Line]:

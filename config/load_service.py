@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from config import shapes
-from config.documents import Document
+from config.documents import Document, Findings, line_named, read_document
+from config.site_files import LARGEST_TEMPLATE, Unreadable, decode_utf8, read_bytes, template_names
 from config.toml_lines import KeyPath
-from config.values import Emergency, MailSettings, Policy, Trunk
+from config.values import Application, Emergency, MailSettings, Modality, Policy, Trunk, Where
 
 
 def policy_read(document: Document, values: Mapping[str, Any], base: Policy, path: KeyPath = ('policy',)) -> Policy:
@@ -41,3 +42,21 @@ def mail_settings(document: Document, top: shapes.SiteFile | None) -> MailSettin
     """How e-mail leaves and comes in."""
     shape = document.shaped(shapes.MailShape, top.mail, ('mail',)) if top else None
     return MailSettings(**(shape.given() if shape else {}), where=document.where('mail'))
+
+
+def mail_templates(found: Findings) -> dict[str, str]:
+    """The admin's own templates of letters: 'mail/CLIENT/NAME.txt' -> Jinja2 text."""
+    templates = {}
+    for file in template_names(found.folder):
+        try:
+            templates[file.removesuffix('.j2')] = decode_utf8(read_bytes(found.folder, file, LARGEST_TEMPLATE))
+        except (Unreadable, FileNotFoundError) as error:
+            found.problem(Where(file, line_named(str(error)), 'file'), str(error))
+    return templates
+
+
+def catalogue(found: Findings) -> dict[str, Application]:
+    """The standard catalogue, which every client has (mission.md 1.2)."""
+    document = read_document(found, 'applications.toml', 'application')
+    return {key: Application(key, shape.title, tuple(shape.versions), Modality.STANDARD, (), shape.active, document.where(key))
+            for key, shape in document.tables(shapes.CatalogueShape, 'application')}

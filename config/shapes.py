@@ -12,6 +12,7 @@ STATES = Literal['AGU', 'BCN', 'BCS', 'CAM', 'CHH', 'CHP', 'CMX', 'COA', 'COL', 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]
 Perhaps = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]    # '' means none
 Key = Annotated[str, StringConstraints(pattern=r'^[0-9]$')]
+Name = Annotated[str, StringConstraints(pattern=r'^[a-z0-9][a-z0-9-]{0,39}$')]
 Tables = list[dict[str, Any]]
 
 
@@ -224,8 +225,16 @@ class ClientFile(Shape):
     resale_authorised_until: date | None = None
     site_calendars: dict[str, Text] = {}
     policy: dict[str, Any] = {}
+    mail_address: Perhaps = ''
+    mail_domains: list[Text] = []
+    mail_line: Text | None = None
+    contact: dict[str, Any] | None = None
     line: Tables = []
     category: Tables = []
+    group: Tables = []
+    application: Tables = []
+    escalation: Tables = []
+    modality_policy: dict[str, Any] = {}
 
 
 class LineShape(Shape):
@@ -246,3 +255,46 @@ class CategoryShape(Shape):
     name: Annotated[str, StringConstraints(pattern=r'^[a-z0-9-]{1,40}$')]
     title: Text
     prompt: Text
+
+
+class ContactShape(Shape):
+    """[contact] of a client"""
+
+    name: Text
+    email: Text
+    phone: Text | None = None
+
+
+class GroupShape(Shape):
+    """[[group]] of a client: who resolves what first level cannot (mission.md 4.4)"""
+
+    key: Name
+    title: Text
+    internal: bool
+    email: Text
+    phone: Text | None = None
+    agents: list[Text] = []
+
+
+class CatalogueShape(Shape):
+    """[KEY] in applications.toml: the standard catalogue (mission.md 1.2)"""
+
+    title: Text
+    versions: Annotated[list[Text], Field(min_length=1)]
+    active: bool = True
+
+
+class ApplicationShape(CatalogueShape):
+    """[[application]] of a client: one of its own, under premium (mission.md 1.2)"""
+
+    key: Name
+    material: list[Text] = []
+
+
+class EscalationShape(Shape):
+    """[[escalation]] of a client: one rung of its ladder (mission.md 4.5)"""
+
+    percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    after_hours: Annotated[int, Field(ge=1, le=1000)] | None = None
+    after_minutes: Annotated[int, Field(ge=1, le=60_000)] | None = None
+    notify: Annotated[list[Text], Field(min_length=1)]

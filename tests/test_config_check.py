@@ -14,6 +14,8 @@ from tests.site_copies import EXAMPLE, KNOWN, copy_example, edit, line_of, new_p
 
 NOPALERA, QUETZAL = 'clients/nopalera.toml', 'clients/quetzal.toml'
 USERS = 'clients/nopalera.users.csv'
+FIRST = line_of(EXAMPLE, NOPALERA, 'number = "8005550101"')
+ANA = line_of(EXAMPLE, 'agents.toml', '[ana]')
 COMMENTED = '# [[override]]'
 OVERRIDE = '[[override]]\nline = "8005550101"\nstate = "closed"\n'
 
@@ -41,9 +43,9 @@ class Mistake:
 
 MISTAKES = {
     'number twice in a client': Mistake(NOPALERA, '8005550102', '8005550101',
-        'number = "8005550101"\nmodality = "premium"', 'line[2].number', 'clients/nopalera.toml:17'),
+        'number = "8005550101"\nmodality = "premium"', 'line[2].number', f'clients/nopalera.toml:{FIRST}'),
     'number twice across clients': Mistake(QUETZAL, '8005550201', '800 555 0101',
-        '800 555 0101', 'line[1].number', 'clients/nopalera.toml:17'),
+        '800 555 0101', 'line[1].number', f'clients/nopalera.toml:{FIRST}'),
     'number no number': Mistake(NOPALERA, '8005550102', '800-CALL',
         '800-CALL', 'line[2].number', 'ten digits'),
     'unknown queue of a line': Mistake(NOPALERA, 'queue = "nopalera-standard"', 'queue = "nopalera-estandar"',
@@ -166,7 +168,7 @@ MISTAKES = {
     'trunks that overlap': Mistake('site.toml', '["127.0.0.2"]', '["127.0.0.0/8",\n "127.0.0.2"]',
         ' "127.0.0.2"', 'trunk[1].addresses[2]', 'overlaps 127.0.0.0/8'),
     'extension twice': Mistake('agents.toml', '"1002"', '"1001"',
-        'extension = "1001"\nqueues = ["nopalera-standard", "nopalera-vip"', 'beto.extension', 'already that of agents.toml:3, ana'),
+        'extension = "1001"\nemail = "beto', 'beto.extension', f'already that of agents.toml:{ANA}, ana'),
     'extension of emergency': Mistake('agents.toml', '"1002"', '"911"',
         '"911"', 'beto.extension', 'emergency number'),
     'extension of a line': Mistake('agents.toml', '"1002"', '"5550101"',
@@ -229,7 +231,9 @@ def test_a_file_that_cannot_be_read_hides_no_other_mistake_and_makes_up_none(tmp
     (site / 'queues.toml').write_text('[nopalera-standard\n')
     (site / 'menus.toml').unlink()
     edit(site, 'agents.toml', '"1002"', '"911"')
-    assert places(new_problems(site)) == ['agents.toml:10: beto.extension error', 'menus.toml:1: file error', 'queues.toml:1: file error']
+    line = line_of(site, 'agents.toml', '"911"')
+    assert places(new_problems(site)) == [f'agents.toml:{line}: beto.extension error',
+                                          'menus.toml:1: file error', 'queues.toml:1: file error']
 
 
 def test_a_client_that_cannot_be_read_hides_no_other_mistake_and_makes_up_none(tmp_path):

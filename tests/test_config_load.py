@@ -16,7 +16,7 @@ from config.site_files import LARGEST
 from config.toml_lines import key_lines, key_text, nearest_line
 from config.users_csv import read_users
 from config.values import Policy, Span
-from tests.site_copies import EXAMPLE, copy_example, edit, new_problems
+from tests.site_copies import EXAMPLE, copy_example, edit, line_of, new_problems
 
 USERS = 'clients/quetzal.users.csv'
 HEAD = 'employee_number,name,email,phones,site,vip\n'
@@ -93,7 +93,7 @@ def test_everything_at_once(tmp_path):
         load(site)
     assert places(caught.value.problems) == [
         'agents.toml:2: file error',
-        'clients/nopalera.toml:50: line[5].modality error',
+        f'clients/nopalera.toml:{line_of(site, "clients/nopalera.toml", "telex")}: line[5].modality error',
         'clients/orphan.users.csv:1: file error',
         'clients/quetzal.users.csv:3: employee_number error',
         'holidays.toml:1: file error',
