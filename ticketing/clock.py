@@ -103,8 +103,12 @@ def target_s(step: EscalationStep, resolve_s: int) -> int:
 
 
 def reached(told: Sequence[Interval], target: int, starts: datetime) -> datetime:
-    """When `target` seconds had been used, which must have happened; `starts` for none at all. At closing is before the next opening."""
-    missing, instant = target, starts
+    """When `target` seconds had been used, which must have happened; `starts`: when the clock starts, where nothing tells it yet.
+
+    What was reached exactly at closing was reached then, not at the next opening.
+    """
+    missing = target
+    instant = next((one.since for one in told if one.kind != 'before'), starts)
     for one in told:
         if missing <= 0:
             break
