@@ -21,6 +21,8 @@ EMAIL = re.compile(r'(?P<local>' + LOCAL + r')@(?P<domain>[^@]+)')
 # The letters there are; an admin's own template bears one of these names.
 NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'cancelled', 'merged', 'closed', 'confirm', 'handover',
            'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning')
+# What `ticketing/letter_texts.py` adds to Jinja2's own filters.
+FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 
 
 def is_email(text: str) -> bool:
@@ -139,8 +141,14 @@ def templates_can_be_read(site: Site, known: Known) -> Iterator[Problem]:
             yield Problem(Where(file, 1, 'file'), f'no letter is called {notice!r}: '
                           + (f'did you mean {near[0]!r}?' if near else f'the letters are {", ".join(NOTICES)}'))
         try:
-            Environment(autoescape=True).compile(text)
+            _environment().compile(text)
         except TemplateSyntaxError as error:
             yield Problem(Where(file, error.lineno, 'template'), f'this is not a template: {error.message}')
         except (TemplateError, RecursionError, SyntaxError, ValueError, OverflowError) as error:
             yield Problem(Where(file, 1, 'template'), f'this is not a template: {error}')
+
+
+def _environment() -> Environment:
+    environment = Environment(autoescape=True)
+    environment.filters.update(dict.fromkeys(FILTERS, str))
+    return environment

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -47,3 +49,29 @@ USUAL = frozenset(str(problem) for problem in problems_of(EXAMPLE))
 def new_problems(site: Path, known: Known = KNOWN) -> list[Problem]:
     """What is wrong with a spoilt copy and not with the example (whose one warning is there to show a warning)."""
     return [problem for problem in problems_of(site, known) if str(problem) not in USUAL]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An edit of one file, and the one problem that it makes: words that begin on its line ('': line 1), its key, words of its message."""
+
+    file: str
+    old: str
+    new: str
+    line: str
+    key: str
+    says: str
+    severity: str = 'error'
+
+    def spoil(self, site: Path) -> None:
+        edit(site, self.file, self.old, self.new)
+
+    def place(self, site: Path) -> str:
+        """What the problem's `where` and severity should be in a spoilt site."""
+        line = line_of(site, self.file, self.line) if self.line else 1
+        return f'{self.file}:{line}: {self.key} {self.severity}'
+
+
+def places(problems: Iterable[Problem]) -> list[str]:
+    """Where problems are, with their severity."""
+    return [f'{problem.where} {problem.severity}' for problem in problems]

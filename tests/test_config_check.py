@@ -1,5 +1,4 @@
 """Spoilt copies of the example: each slip is reported once, with its file, line and key, alone and among others."""
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from config.check import CHECKS, Known, check
 from config.load import load
-from tests.site_copies import EXAMPLE, KNOWN, copy_example, edit, line_of, new_problems, problems_of
+from tests.site_copies import EXAMPLE, KNOWN, Mistake, copy_example, edit, line_of, new_problems, places, problems_of
 
 NOPALERA, QUETZAL = 'clients/nopalera.toml', 'clients/quetzal.toml'
 USERS = 'clients/nopalera.users.csv'
@@ -18,27 +17,6 @@ FIRST = line_of(EXAMPLE, NOPALERA, 'number = "8005550101"')
 ANA = line_of(EXAMPLE, 'agents.toml', '[ana]')
 COMMENTED = '# [[override]]'
 OVERRIDE = '[[override]]\nline = "8005550101"\nstate = "closed"\n'
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """An edit of one file, and the one problem that it makes: words that begin on its line ('': line 1), its key, words of its message."""
-
-    file: str
-    old: str
-    new: str
-    line: str
-    key: str
-    says: str
-    severity: str = 'error'
-
-    def spoil(self, site: Path) -> None:
-        edit(site, self.file, self.old, self.new)
-
-    def place(self, site: Path) -> str:
-        """What the problem's `where` and severity should be in a spoilt site."""
-        line = line_of(site, self.file, self.line) if self.line else 1
-        return f'{self.file}:{line}: {self.key} {self.severity}'
 
 
 MISTAKES = {
@@ -188,10 +166,6 @@ MISTAKES = {
     'out of range': Mistake('site.toml', 'vip_percent = 5 ', 'vip_percent = 500 ',
         '500', 'policy.vip_percent', '500'),
 }
-
-
-def places(problems) -> list[str]:
-    return [f'{problem.where} {problem.severity}' for problem in problems]
 
 
 @pytest.mark.parametrize('name', MISTAKES)
