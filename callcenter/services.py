@@ -95,6 +95,16 @@ class Serving:
             open_folio=self.open_folio_of_call, mark_abandoned=self.mark_abandoned, mark_answered=self.mark_answered,
             login_of=self.login_of)
 
+    def web_service(self) -> Any:
+        """The pages, on loopback alone: a reverse proxy stands in front of them."""
+        from desk.confirm import Confirmations
+        from desk.server import WebService
+        from ticketing.lifecycle import LifeCycle
+        site = self.standing().site
+        confirmations = Confirmations(self.db, LifeCycle(self.db, lambda: self.standing().site), lambda: self.standing().site,
+                                      self.instance.secrets(site).mail_key, self.clock.now)
+        return WebService(self.reactor, confirmations, '127.0.0.1', self.instance.place.ports.web)
+
     def start_duties(self) -> None:
         """Begin the rounds of the table of duties."""
         from callcenter.duties import duties
