@@ -6,6 +6,7 @@ from agi.office import Office
 from agi.perform import report
 from agi.session import CallSession
 from ivr_flows.steps import ToQueue
+from ticketing.opening_facts import receipt_of
 
 
 def bench(call: CallSession, office: Office) -> None:
@@ -14,5 +15,6 @@ def bench(call: CallSession, office: Office) -> None:
     caller = who_calls(call, standing)
     decision = redecide(office, standing, caller, caller.user, caller.by)
     now = office.now()
-    folio = office.folios.open(report(standing.site, decision, call.start.args[1], now, category=None, from_message=False), now)
+    facts = report(standing.site, decision, call.start.args[1], now, category=None, from_message=False)
+    folio = office.folios.open(facts, now, receipt_of(facts, standing.site, now))
     hand_over(call, ToQueue(decision.queue or '', decision.priority), folio.number)

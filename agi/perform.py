@@ -12,7 +12,6 @@ from typing import Any
 from agi.errors import BadReply, CallerGone
 from agi.office import Office
 from agi.session import CallSession
-from config.hours import NeverOpens, add_open_seconds
 from config.values import Site
 from ivr_flows.conversation import Redecide
 from ivr_flows.decide import Decision
@@ -38,6 +37,7 @@ from ivr_flows.steps import (
 )
 from ticketing import damm
 from ticketing.folios import EntryKind, Folio, Report
+from ticketing.opening_facts import receipt_of, with_terms
 
 SHORTEST_RECORDING_S = 0.5                             # Asterisk has cut the tone and the last quarter of a second off
 AUDIBLE = 300                                          # of 32768, -41 dBFS: a quiet voice is above it, the noise of a line below
@@ -120,7 +120,7 @@ class Performer:
         now = self.office.now()
         site = self.office.standing().site
         facts = report(site, self.decision, self.linkedid, now, category=step.category, from_message=step.from_message)
-        folio = self.office.folios.open(facts, now)
+        folio = self.office.folios.open(facts, now, receipt_of(facts, site, now))
         self.number = folio.number
         for heard, at in self.privacy:
             self.keep_privacy(folio.number, heard, at)
@@ -227,26 +227,18 @@ def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, cate
            origin: str = 'phone') -> Report:
     """The facts that a folio is opened with (mission.md 4.1); its clock starts now, or at the next opening when closed.
 
-    It is promised for when the contract's open hours for its priority will have passed (mission.md 4.5).
+    Its due times are those of the contract (mission.md 4.5).
     """
     caller = decision.caller
     starts = now if decision.open or decision.next_opening is None else decision.next_opening
-    return Report(
+    facts = Report(
         line=caller.line.number, client=decision.client.key, modality=caller.line.modality.value, call=linkedid,
         employee_number=caller.user.employee_number if caller.user else None,
         user_name=caller.user.name if caller.user else None, site=caller.user.site if caller.user else None,
         user_email=(caller.user.email or None) if caller.user else None, caller_number=caller.ani, identified_by=caller.by,
-        unlisted=decision.unlisted, category=category, kind='failure',
-        priority='medium', rule=decision.rule, origin=origin, from_message=from_message, clock_starts=starts,
-        promised=promised(site, decision, starts))
-
-
-def promised(site: Site, decision: Decision, starts: datetime) -> datetime | None:
-    """When a folio of medium priority is due; None on a calendar that never opens."""
-    try:
-        return add_open_seconds(decision.calendar, site.holidays, (), starts, decision.policy.resolve_medium_hours * 3600)
-    except NeverOpens:
-        return None
+        unlisted=decision.unlisted, category=category, kind='failure', priority='medium', rule=decision.rule,
+        origin=origin, from_message=from_message, clock_starts=starts)
+    return with_terms(facts, site, now)
 
 
 def status_of(folio: Folio) -> FolioStatus:

@@ -13,6 +13,7 @@ from ivr_flows.conversation import MESSAGE_NOTICE
 from ivr_flows.decide import decide
 from ivr_flows.steps import Caller
 from ticketing.folios import EntryKind, Folio
+from ticketing.opening_facts import receipt_of
 
 
 def folio_of_call(office: Office, call: CallRecord, moment: datetime) -> str | None:
@@ -41,8 +42,8 @@ def open_folio(office: Office, call: CallRecord, moment: datetime, spoke: bool) 
     user = standing.directory.by_phone(line.client, ani) if ani else None
     caller = Caller(line, ani, user, 'caller_id' if user else 'unknown')
     decision = decide(standing.site, caller, office.overrides(moment), moment)
-    return office.folios.open(
-        report(standing.site, decision, call.linkedid, moment, category=None, from_message=spoke, origin='fallback'), moment)
+    facts = report(standing.site, decision, call.linkedid, moment, category=None, from_message=spoke, origin='fallback')
+    return office.folios.open(facts, moment, receipt_of(facts, standing.site, moment))
 
 
 def attach(office: Office, number: str, recording: Path, moment: datetime) -> None:
