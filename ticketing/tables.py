@@ -135,6 +135,7 @@ folio_files = Table(
     Column('deleted_why', String(64)),
     UniqueConstraint('folio_id', 'name', 'sha256'),
     Index('folio_files_by_age', 'kind', 'at', **_only('deleted_at IS NULL')),
+    Index('folio_files_by_name', 'name'),                                 # who else has this file
 )
 
 # Effects outside the database: stored in the transaction of their cause, done by a worker. `due` goes by Mesa's clock (hours, demos);

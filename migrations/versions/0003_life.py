@@ -80,6 +80,7 @@ def upgrade() -> None:
     for column in file_columns():
         op.add_column('folio_files', column)
     op.create_index('folio_files_by_age', 'folio_files', ['kind', 'at'], **_only('deleted_at IS NULL'))
+    op.create_index('folio_files_by_name', 'folio_files', ['name'])
     op.add_column('folio_entries', sa.Column('erased_at', UtcDateTime))
     op.create_table(
         'folio_changes',
@@ -264,6 +265,7 @@ def downgrade() -> None:
     for table in reversed(NEW_TABLES):
         op.drop_table(table)
     op.drop_column('folio_entries', 'erased_at')
+    op.drop_index('folio_files_by_name', 'folio_files')
     op.drop_index('folio_files_by_age', 'folio_files')
     for column in file_columns():
         op.drop_column('folio_files', column.name)
