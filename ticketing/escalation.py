@@ -118,8 +118,9 @@ class Escalator:
         """
         with self._db.write() as connection:
             folio_id = locked(connection, number)
-            told = {row.step: row.acknowledged_at for row in connection.execute(
-                select(escalations.c.step, escalations.c.acknowledged_at).where(escalations.c.folio_id == folio_id).order_by(escalations.c.id))}
+            told: dict[str, datetime | None] = {row.step: row.acknowledged_at for row in connection.execute(
+                select(escalations.c.step, escalations.c.acknowledged_at).where(escalations.c.folio_id == folio_id)
+                .order_by(escalations.c.id))}
             if not told or (step is not None and step not in told):
                 raise UnknownEscalation(f'folio {number} has no escalation {step or ""}'.rstrip() + (
                     f' (there are: {", ".join(told)})' if told else ': nothing was escalated'))
