@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, Select, insert, select, update
 
 from storage.engine import Database
 from ticketing.damm import is_valid
+from ticketing.folio_rows import FOLIO, add_entry, folio_of, id_of, locked
 from ticketing.opening import Openings, Receipt, Wanted
 from ticketing.tables import folio_entries, folio_files, folios
 from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio, Report, State, TicketingError, UnknownFolio
@@ -29,37 +30,37 @@ class FolioBook:
         """
         folio = self._openings.open(Wanted(report, now, receipt))
         if folio is None and report.call is not None:
-            folio = self._one(_FOLIO.where(folios.c.linkedid == report.call))
+            folio = self._one(FOLIO.where(folios.c.linkedid == report.call))
         if folio is None:
             raise TicketingError(f'the folio of call {report.call} was there and is gone')
         return folio
 
     def get(self, number: str) -> Folio | None:
         """The folio with this number, or None."""
-        return self._one(_FOLIO.where(folios.c.number == number))
+        return self._one(FOLIO.where(folios.c.number == number))
 
     def find(self, number: str, client: str) -> Folio | None:
         """The folio that a client's caller may hear of; another client's is None, exactly like an unknown one (mission.md 3.4)."""
         if not is_valid(number):
             return None
-        return self._one(_FOLIO.where(folios.c.number == number, folios.c.client == client))
+        return self._one(FOLIO.where(folios.c.number == number, folios.c.client == client))
 
     def of_call(self, linkedid: str) -> Folio | None:
         """The folio that a call opened, or else the one it continued; None when it did neither."""
         continued = _entry_of(linkedid, EntryKind.CALL, folio_entries.c.folio_id)
-        return (self._one(_FOLIO.where(folios.c.linkedid == linkedid))
-                or self._one(_FOLIO.where(folios.c.id.in_(continued)).order_by(folios.c.id.desc())))
+        return (self._one(FOLIO.where(folios.c.linkedid == linkedid))
+                or self._one(FOLIO.where(folios.c.id.in_(continued)).order_by(folios.c.id.desc())))
 
     def open_folios(self, client: str, employee_number: str) -> tuple[Folio, ...]:
         """A user's folios that still need work, newest first."""
-        return self._many(_FOLIO.where(
+        return self._many(FOLIO.where(
             folios.c.client == client, folios.c.employee_number == employee_number,
             folios.c.state.in_(OPEN_STATES)).order_by(folios.c.opened_at.desc(), folios.c.id.desc()))
 
     def list(self, client: str | None = None, state: State | None = None, line: str | None = None,
              since: datetime | None = None, until: datetime | None = None, limit: int = 100) -> tuple[Folio, ...]:
         """Folios opened in [since, until) that match what is given, newest first, at most `limit`."""
-        wanted = _FOLIO.order_by(folios.c.opened_at.desc(), folios.c.id.desc()).limit(limit)
+        wanted = FOLIO.order_by(folios.c.opened_at.desc(), folios.c.id.desc()).limit(limit)
         for column, value in ((folios.c.client, client), (folios.c.state, state), (folios.c.line, line)):
             if value is not None:
                 wanted = wanted.where(column == value)
@@ -72,20 +73,20 @@ class FolioBook:
     def timeline(self, number: str) -> tuple[Entry, ...]:
         """Everything that happened to a folio, oldest first. Raises UnknownFolio."""
         with self._db.read() as connection:
-            rows = connection.execute(_ENTRIES.where(folio_entries.c.folio_id == _folio_id(connection, number)))
+            rows = connection.execute(_ENTRIES.where(folio_entries.c.folio_id == id_of(connection, number)))
             return tuple(Entry(*row) for row in rows)
 
     def note(self, number: str, kind: EntryKind, text: str, by: str, now: datetime) -> None:
         """Add an entry to a folio's timeline. Raises UnknownFolio."""
         with self._db.write() as connection:
-            _add_entry(connection, _locked(connection, number), kind, text, by, now)
+            add_entry(connection, locked(connection, number), kind, text, by, now)
 
     def categorise(self, number: str, category: str, now: datetime) -> None:
         """Say what a folio is about, which its caller chose after it was opened. Raises UnknownFolio."""
         with self._db.write() as connection:
-            folio_id = _locked(connection, number)
+            folio_id = locked(connection, number)
             connection.execute(update(folios).values(category=category).where(folios.c.id == folio_id))
-            _add_entry(connection, folio_id, EntryKind.CATEGORY, category, 'caller', now)
+            add_entry(connection, folio_id, EntryKind.CATEGORY, category, 'caller', now)
 
     def privacy_heard(self, number: str, version: str, accepted: bool, at: datetime) -> None:
         """Record which privacy notice the caller heard and whether he let himself be recorded (mission.md 3.8). Raises UnknownFolio."""
@@ -95,13 +96,18 @@ class FolioBook:
     def tie_call(self, number: str, linkedid: str, now: datetime) -> bool:
         """Let a call continue an open folio (menu choice 3); False when it did so already. Raises UnknownFolio."""
         with self._db.write() as connection:
-            return _add_call_entry(connection, _locked(connection, number), EntryKind.CALL, linkedid, 'caller', now)
+            return _add_call_entry(connection, locked(connection, number), EntryKind.CALL, linkedid, 'caller', now)
 
     def mark_answered(self, linkedid: str, agent: str, at: datetime) -> bool:
-        """Record on the call's folios that an agent took the call; False when nothing was new."""
+        """Record on the call's folios that an agent took the call; False when nothing was new.
+
+        That is a response, and the first one counts: news of an earlier one may come late, from the journal (mission.md 4.5).
+        """
         with self._db.write() as connection:
-            added = [_add_call_entry(connection, folio_id, EntryKind.ANSWERED, linkedid, agent, at)
-                     for folio_id in _folios_of_call(connection, linkedid)]
+            concerned = _folios_of_call(connection, linkedid)
+            added = [_add_call_entry(connection, folio_id, EntryKind.ANSWERED, linkedid, agent, at) for folio_id in concerned]
+            connection.execute(update(folios).values(responded_at=at).where(
+                folios.c.id.in_(concerned), (folios.c.responded_at.is_(None)) | (folios.c.responded_at > at)))
             return any(added)
 
     def mark_abandoned(self, linkedid: str, at: datetime) -> bool:
@@ -126,58 +132,28 @@ class FolioBook:
         if kind not in (EntryKind.DESCRIPTION, EntryKind.MESSAGE):
             raise ValueError(f'a file cannot be attached as {kind}')
         with self._db.write() as connection:
-            folio_id = _locked(connection, number)
+            folio_id = locked(connection, number)
             same = (folio_files.c.folio_id == folio_id, folio_files.c.name == name, folio_files.c.sha256 == sha256)
             if connection.scalar(select(folio_files.c.id).where(*same)) is not None:
                 return False
             connection.execute(insert(folio_files).values(
                 folio_id=folio_id, kind=kind, name=name, sha256=sha256, seconds=seconds, at=now))
-            _add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', 'caller', now)
+            add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', 'caller', now)
             return True
 
     def _one(self, wanted: Select[Any]) -> Folio | None:
         with self._db.read() as connection:
             row = connection.execute(wanted).first()
-            return None if row is None else _folio(row)
+            return None if row is None else folio_of(row)
 
     def _many(self, wanted: Select[Any]) -> tuple[Folio, ...]:
         with self._db.read() as connection:
-            return tuple(_folio(row) for row in connection.execute(wanted))
+            return tuple(folio_of(row) for row in connection.execute(wanted))
 
 
-_OWN = ('number', 'state', 'opened_at', 'holder', 'abandoned_at', 'version', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for',
-        'responded_at', 'diagnosis', 'solution', 'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score',
-        'cancel_reason', 'duplicate_of', 'problem_id', 'erased_at')
-_REPORTED = (
-    'line', 'client', 'modality', 'clock_starts', 'rule', 'employee_number', 'user_name', 'caller_number', 'identified_by', 'unlisted',
-    'category', 'kind', 'priority', 'site', 'from_message', 'origin', 'promised', 'respond_due', 'next_look', 'impact', 'urgency',
-    'user_email', 'application', 'summary', 'description', 'complained_of')
-_FOLIO = select(*(folios.c[name] for name in _OWN + _REPORTED), folios.c.linkedid.label('call'))
 _ENTRIES = select(
     folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid
 ).order_by(folio_entries.c.id)
-
-
-def _folio(row: Any) -> Folio:
-    """A row of _FOLIO as a value."""
-    columns = dict(row._mapping)
-    own = {name: columns.pop(name) for name in _OWN}
-    return Folio(**(own | {'state': State(own['state'])}), report=Report(**columns))
-
-
-def _folio_id(connection: Connection, number: str) -> int:
-    found = connection.scalar(select(folios.c.id).where(folios.c.number == number))
-    if found is None:
-        raise UnknownFolio(f'there is no folio {number}')
-    return int(found)
-
-
-def _locked(connection: Connection, number: str) -> int:
-    """The folio's id, with its row locked until the transaction ends: what is looked up next stays true."""
-    found = connection.scalar(select(folios.c.id).where(folios.c.number == number).with_for_update())
-    if found is None:
-        raise UnknownFolio(f'there is no folio {number}')
-    return int(found)
 
 
 def _folios_of_call(connection: Connection, linkedid: str) -> list[int]:
@@ -191,14 +167,9 @@ def _entry_of(linkedid: str, kind: EntryKind, column: Column[Any] = folio_entrie
     return select(column).where(folio_entries.c.linkedid == linkedid, folio_entries.c.kind == kind)
 
 
-def _add_entry(connection: Connection, folio_id: int, kind: EntryKind, text: str, by: str, at: datetime,
-               linkedid: str | None = None) -> None:
-    connection.execute(insert(folio_entries).values(folio_id=folio_id, at=at, kind=kind, by=by, text=text, linkedid=linkedid))
-
-
 def _add_call_entry(connection: Connection, folio_id: int, kind: EntryKind, linkedid: str, by: str, at: datetime) -> bool:
     """Add an entry that a call can cause once; False when it stands there. The folio's row must be locked."""
     if connection.scalar(_entry_of(linkedid, kind).where(folio_entries.c.folio_id == folio_id)) is not None:
         return False
-    _add_entry(connection, folio_id, kind, '', by, at, linkedid)
+    add_entry(connection, folio_id, kind, '', by, at, linkedid)
     return True

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from config.values import Site
 from ticketing.clock import read_clock
-from ticketing.letters import new_message_id
+from ticketing.message_ids import new_message_id
 from ticketing.notices import due_of, folio_facts, policy_for
 from ticketing.opening import Receipt
 from ticketing.terms import terms_of

@@ -1,0 +1,155 @@
+"""What a folio says, apart from its state: opening by a person, complaints, descriptions, visits (mission.md 1.2, 4.1)."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from config.values import Site
+from storage.engine import Database
+from ticketing import rules
+from ticketing.life import after
+from ticketing.notices import supervisors, to_contact, to_supervisors
+from ticketing.opening import Wanted, store
+from ticketing.opening_facts import receipt_of, with_terms
+from ticketing.priority import priority_of
+from ticketing.tables import visits
+from ticketing.turn import Turn
+from ticketing.values import EntryKind, Folio, Kind, Move, NotAllowed, Report, TicketingError
+
+MESA = 'mesa'                                          # who acts when no person does
+
+
+class Particulars:
+    """The changes of a folio that are no moves. Every method is one transaction and raises as `ticketing.lifecycle` says."""
+
+    def __init__(self, db: Database, site: Callable[[], Site]) -> None:
+        self._db = db
+        self._site = site
+
+    @contextmanager
+    def _turn(self, number: str, by: str, now: datetime, expected: int | None = None) -> Iterator[Turn]:
+        with self._db.write() as connection:
+            turn = Turn(connection, self._site(), number, by, now)
+            turn.check(expected)
+            yield turn
+
+    def open(self, report: Report, now: datetime) -> Folio:
+        """A new folio, by the contract's terms; its priority is that of impact and urgency, and a complaint goes to a supervisor.
+
+        For what no caller waits for: `FolioBook.open` is the quick way and knows no complaints. Raises NotAllowed.
+        """
+        site = self._site()
+        facts = with_terms(_checked(report, site), site, now)
+        with self._db.write() as connection:
+            folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now))])
+            if folio is None:
+                raise TicketingError(f'call {report.call} has a folio already')
+            return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
+
+    def complain(self, number: str, *, text: str, by: str, now: datetime, complained_of: str | None = None) -> Folio:
+        """The folio is a complaint from now on: a supervisor gets it, never the person complained of (mission.md 4.1)."""
+        said = rules.words(text, 'what the complaint is about')
+        with self._turn(number, by, now) as turn:
+            after(turn.folio.state, Move.ASSIGN, number)
+            rules.accusable(turn.site, complained_of, Kind.COMPLAINT)
+            turn.change(kind=Kind.COMPLAINT.value, complained_of=complained_of)
+            turn.check(None)
+            turn.enter(EntryKind.NOTE, 'a complaint' + (f' about {complained_of}' if complained_of else ''), said)
+            route_complaint(Turn(turn.connection, turn.site, number, MESA, now), said)
+            return turn.reread()
+
+    def describe(self, number: str, *, by: str, now: datetime, application: str | None = None, summary: str | None = None,
+                 description: str | None = None, kind: str | None = None, expected: int | None = None) -> Folio:
+        """Correct what the folio says; what is None stays. An application must be of the client's catalogue (mission.md 1.2)."""
+        with self._turn(number, by, now, expected) as turn:
+            rules.describable(turn.folio)
+            columns = _corrections(turn, application, summary, description, kind)
+            turn.change(**columns)
+            turn.enter(EntryKind.NOTE, 'corrected', '; '.join(f'{name}: {value}' for name, value in columns.items()))
+            return turn.folio
+
+    def categorise(self, number: str, *, category: str, by: str, now: datetime, expected: int | None = None) -> Folio:
+        """Say which category of the client's menu the folio is about."""
+        with self._turn(number, by, now, expected) as turn:
+            rules.describable(turn.folio)
+            names = [known.name for known in rules.client_of(turn.site, turn.folio).categories]
+            if category not in names:
+                raise NotAllowed(f'{turn.folio.report.client} has no category {category!r}; it has: {", ".join(names) or "none"}')
+            turn.change(category=category)
+            turn.enter(EntryKind.CATEGORY, category)
+            return turn.folio
+
+    def visit(self, number: str, *, reason: str, by: str, now: datetime) -> Folio:
+        """An engineer goes to the user: premium only, charged apart (mission.md 1.2)."""
+        why = rules.words(reason, 'the reason of the visit')
+        with self._turn(number, by, now) as turn:
+            rules.visitable(turn.folio)
+            turn.connection.execute(insert(visits).values(folio_id=turn.folio_id, at=turn.at, by=turn.by, reason=why))
+            turn.change()
+            turn.enter(EntryKind.VISIT, 'on-site visit, with an additional charge', why)
+            return turn.folio
+
+    def note(self, number: str, *, text: str, by: str, now: datetime) -> Folio:
+        """Add an internal note. Also to a folio that is over."""
+        said = rules.words(text, 'the note')
+        with self._turn(number, by, now) as turn:
+            turn.enter(EntryKind.NOTE, said)
+            return turn.folio
+
+
+def route_complaint(turn: Turn, text: str) -> None:
+    """Give a complaint to a supervisor and tell all of them; when none may have it, the client's contact hears of it and nobody has it."""
+    chosen = next(iter(supervisors(turn.site, turn.folio)), None)
+    reason = 'a complaint goes to a supervisor'
+    if chosen is not None:
+        turn.move(Move.ASSIGN, reason, agent=chosen.login, resolver_group=None, holder='agent', acknowledged_at=None)
+        turn.enter(EntryKind.MOVE, f'assigned to {chosen.login}', reason)
+    else:
+        turn.change(agent=None, resolver_group=None, holder='nobody', acknowledged_at=None)
+        turn.enter(EntryKind.WARNING, 'no supervisor may have this complaint; the contact of the client is told')
+    turn.tell(to_supervisors if chosen else to_contact, 'complaint', text=text)
+
+
+def _routed(connection: Connection, site: Site, folio: Folio, now: datetime) -> Folio:
+    turn = Turn(connection, site, folio.number, MESA, now)
+    route_complaint(turn, folio.report.description or folio.report.summary or '')
+    return turn.folio
+
+
+def _checked(report: Report, site: Site) -> Report:
+    """The report as it may be stored. Raises NotAllowed."""
+    kind = _kind(report.kind)
+    rules.accusable(site, report.complained_of, kind)
+    client = site.clients.get(report.client)
+    if report.application and client is not None:
+        rules.supported(client, report.modality, report.application)
+    return replace(report, kind=kind, priority=priority_of(report.impact, report.urgency).value)
+
+
+def _kind(text: str) -> str:
+    if text not in list(Kind):
+        raise NotAllowed(f'a folio is a {", ".join(Kind)}, not {text!r}')
+    return str(text)
+
+
+def _corrections(turn: Turn, application: str | None, summary: str | None, description: str | None, kind: str | None) -> dict[str, Any]:
+    """The columns to change. Raises NotAllowed."""
+    columns: dict[str, Any] = {}
+    if application is not None:
+        rules.supported(rules.client_of(turn.site, turn.folio), turn.folio.report.modality, application)
+        columns['application'] = application
+    if kind is not None:
+        if Kind.COMPLAINT in (kind, turn.folio.report.kind):
+            raise NotAllowed(f'folio {turn.folio.number}: what a complaint is and what not is not corrected; see: mesa folio complain')
+        columns['kind'] = _kind(kind)
+    for name, text in (('summary', summary), ('description', description)):
+        if text is not None:
+            columns[name] = rules.words(text, f'the {name}')
+    if not columns:
+        raise NotAllowed(f'folio {turn.folio.number}: say what is to be corrected')
+    return columns
