@@ -4,35 +4,28 @@ from __future__ import annotations
 import hashlib
 import wave
 from array import array
-from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from agi.errors import BadReply, CallerGone
+from agi.errors import CallerGone
 from agi.office import Office
 from agi.session import CallSession
+from agi.talking import GRACE_S, TALK, Talking, Verbs
 from config.values import Site
 from ivr_flows.conversation import Redecide
 from ivr_flows.decide import Decision
 from ivr_flows.steps import (
-    Ask,
     Categorise,
-    Ending,
     FindFolio,
     FolioStatus,
     Identified,
-    Keys,
     Mistyped,
     MyOpenFolios,
     NoSuchFolio,
     OpenFolio,
     PrivacyHeard,
-    Prompts,
     Record,
     ReuseFolio,
-    Say,
-    TimedOut,
     TooManyGuesses,
 )
 from ticketing import damm
@@ -41,18 +34,16 @@ from ticketing.opening_facts import receipt_of, with_terms
 
 SHORTEST_RECORDING_S = 0.5                             # Asterisk has cut the tone and the last quarter of a second off
 AUDIBLE = 300                                          # of 32768, -41 dBFS: a quiet voice is above it, the noise of a line below
-LONGEST_PROMPT_S = 30.0                                # of one sound file; ours are shorter, an admin's may not be
-GRACE_S = 30.0                                         # a frozen Asterisk holds a call thread no longer than this beyond the talking
 
 
-class Performer:
+class Performer(Talking):
     """One caller's conversation on the telephone; knows the folio that the call opened or joined.
 
     Runs on a call thread. Raises CallerGone when he hangs up, and whatever the books raise when they do not answer.
     """
 
     def __init__(self, call: CallSession, office: Office, decision: Decision, linkedid: str, redecide: Redecide) -> None:
-        self.call = call
+        super().__init__(call)
         self.office = office
         self.decision = decision
         self.redecide = redecide
@@ -60,37 +51,11 @@ class Performer:
         self.number: str | None = None
         self.recording: tuple[str, Path] | None = None
         self.privacy: list[tuple[PrivacyHeard, datetime]] = []
-        self.last_prompt = ''
 
-    def perform(self, flow: Generator[Any, Any, Ending]) -> Ending:
-        """Run a conversation to its end and return where the call goes."""
-        answer: Any = None
-        try:
-            while True:
-                step = flow.send(answer)
-                answer = PERFORM[type(step)](self, step)
-        except StopIteration as end:
-            ending: Ending = end.value
-            return ending
-        finally:
-            flow.close()
+    def verbs(self) -> Verbs:
+        return PERFORM
 
     # --- talking -------------------------------------------------------------------------------------------------
-
-    def say(self, step: Say) -> None:
-        self.last_prompt = step.prompts[-1]
-        self.call.run('mesa-say', 's', '1', files(step.prompts), deadline_s=at_most(step.prompts))
-
-    def ask(self, step: Ask) -> Keys | TimedOut:
-        self.last_prompt = step.prompts[-1]
-        said = self.call.gosub('mesa-ask', 's', '1', files(step.prompts), str(step.digits), f'{step.patience_s:g}',
-                               deadline_s=at_most(step.prompts) + step.digits * step.patience_s)
-        outcome, _, keys = said.partition(' ')
-        if outcome == 'HANGUP':
-            raise CallerGone('the caller hung up during a question')
-        if outcome not in ('OK', 'TIMEOUT', 'INTERRUPTED', 'SKIPPED'):
-            raise BadReply(f'Read ended with {outcome!r}: is one of {files(step.prompts)} missing?')
-        return Keys(keys) if outcome == 'OK' else TimedOut()
 
     def record(self, step: Record) -> float:
         path = self.office.messages / f'{self.linkedid}-{step.name}.wav'
@@ -200,9 +165,8 @@ class Performer:
                 rule=self.decision.rule, last_prompt=self.last_prompt, now=self.office.now())
 
 
-PERFORM: Mapping[type, Callable[[Performer, Any], Any]] = {
-    Say: Performer.say,
-    Ask: Performer.ask,
+PERFORM: Verbs = {
+    **TALK,
     Record: Performer.record,
     Identified: Performer.identified,
     OpenFolio: Performer.open_folio,
@@ -212,15 +176,6 @@ PERFORM: Mapping[type, Callable[[Performer, Any], Any]] = {
     MyOpenFolios: Performer.my_open_folios,
     PrivacyHeard: Performer.privacy_heard,
 }
-
-
-def at_most(prompts: Prompts) -> float:
-    """Seconds after which Asterisk must have played prompts; small files (a digit, a month) are counted as generously as long ones."""
-    return len(prompts) * LONGEST_PROMPT_S + GRACE_S
-
-
-def files(prompts: Prompts) -> str:
-    return '&'.join(prompts)
 
 
 def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, category: str | None, from_message: bool,
