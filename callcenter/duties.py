@@ -17,4 +17,7 @@ class Duty:
 
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
-    return ()
+    from callcenter.posting import postman_of
+    return (
+        Duty('post', 1.0, postman_of(serving).round),
+    )
