@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String
 from storage.tables import metadata
 from storage.types import RowId, UtcDateTime
 
-_OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
+OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -79,9 +79,9 @@ folios = Table(
     Index('folios_of_user', 'client', 'employee_number', 'opened_at'),
     Index('folios_by_time', 'opened_at'),
     Index('folios_of_client', 'client', 'opened_at'),
-    Index('folios_open', 'client', 'promised', **_only(_OPEN)),
-    Index('folios_of_agent', 'agent', 'promised', **_only(f'agent IS NOT NULL AND {_OPEN}')),
-    Index('folios_of_group', 'resolver_group', 'promised', **_only(f'resolver_group IS NOT NULL AND {_OPEN}')),
+    Index('folios_open', 'client', 'promised', **_only(OPEN)),
+    Index('folios_of_agent', 'agent', 'promised', **_only(f'agent IS NOT NULL AND {OPEN}')),
+    Index('folios_of_group', 'resolver_group', 'promised', **_only(f'resolver_group IS NOT NULL AND {OPEN}')),
     Index('folios_to_look_at', 'next_look', **_only('next_look IS NOT NULL')),
     Index('folios_of_problem', 'problem_id', **_only('problem_id IS NOT NULL')),
 )

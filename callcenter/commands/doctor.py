@@ -139,7 +139,7 @@ def ports(instance: Instance) -> Iterator[Finding]:
     if supervisor_pid(instance.root):
         yield Finding('ok', 'Mesa is running')
         return
-    for name in ('sip', 'agi', 'ami'):
+    for name in ('sip', 'agi', 'ami', 'lmtp', 'web'):
         port = getattr(instance.place.ports, name)
         if is_free(port):
             yield Finding('ok', f'port {port} ({name}) is free')
@@ -176,4 +176,20 @@ def site(instance: Instance) -> Iterator[Finding]:
         yield Finding('warning', f'{clock_file(instance.root)} is ignored, for this site is no demo; remove it')
 
 
-OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site)
+def mail(instance: Instance) -> Iterator[Finding]:
+    """Where letters go, and whether the passwords that they need are there."""
+    if applied_number(instance.place) is None:
+        return
+    in_force = instance.site()
+    settings, passwords = in_force.mail, instance.secrets(in_force)
+    if settings.smtp:
+        yield Finding('ok', f'letters go to {settings.smtp}')
+    else:
+        yield Finding('ok' if in_force.demo else 'warning',
+                      f'letters go into {instance.place.maildir} alone: for a mail server add smtp = "host:port" to [mail] in site.toml')
+    for kind, user, password in (('smtp', settings.smtp_user, passwords.smtp), ('imap', settings.imap_user, passwords.imap)):
+        if user and getattr(settings, kind) and not password:
+            yield Finding('bad', f'{kind}_user has no password: write {kind} = "..." below [mail] in {instance.root}/secrets.toml')
+
+
+OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site, mail)
