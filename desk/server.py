@@ -89,7 +89,9 @@ class ConfirmPages(Resource):
         shown = self._confirmations.look(close_call_id)
         if shown is None:
             return pages.not_found()
-        return pages.incomplete(shown) if answer is None and shown.status == 'open' else pages.answered_before(shown)
+        if shown.status == 'open':
+            return pages.incomplete(shown) if answer is None else pages.broken()
+        return pages.answered_before(shown)
 
 
 class Nothing(Resource):
