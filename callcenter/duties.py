@@ -17,7 +17,10 @@ class Duty:
 
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
+    from callcenter import expiring
     from callcenter.posting import postman_of
     return (
         Duty('post', 1.0, postman_of(serving).round),
+        Duty('retention', 3600.0, expiring.expire(serving)),
+        Duty('sweep of files', 86_400.0, expiring.sweep(serving)),
     )
