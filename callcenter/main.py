@@ -22,7 +22,7 @@ COMMANDS = {
     'call': ('callcenter.commands.call:call', 'Place a real SIP call and print what the caller hears.'),
     'simulate': ('callcenter.commands.simulate:simulate', 'Tell what would happen to a call, and which rule decides.'),
     'line': ('callcenter.commands.line:line', 'List the 800 numbers; close or open one for a while.'),
-    'folio': ('callcenter.commands.folio:folio', 'List and show folios.'),
+    'folio': ('callcenter.commands.folio:folio', 'Open, show and change folios.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),

@@ -57,13 +57,17 @@ class FolioBook:
             folios.c.client == client, folios.c.employee_number == employee_number,
             folios.c.state.in_(OPEN_STATES)).order_by(folios.c.opened_at.desc(), folios.c.id.desc()))
 
-    def list(self, client: str | None = None, state: State | None = None, line: str | None = None,
-             since: datetime | None = None, until: datetime | None = None, limit: int = 100) -> tuple[Folio, ...]:
-        """Folios opened in [since, until) that match what is given, newest first, at most `limit`."""
+    def list(self, client: str | None = None, state: State | None = None, line: str | None = None, agent: str | None = None,
+             group: str | None = None, since: datetime | None = None, until: datetime | None = None, limit: int = 100,
+             only_open: bool = False) -> tuple[Folio, ...]:
+        """Folios opened in [since, until) that match what is given, newest first, at most `limit`; `only_open`: that still need work."""
         wanted = FOLIO.order_by(folios.c.opened_at.desc(), folios.c.id.desc()).limit(limit)
-        for column, value in ((folios.c.client, client), (folios.c.state, state), (folios.c.line, line)):
+        for column, value in ((folios.c.client, client), (folios.c.state, state), (folios.c.line, line), (folios.c.agent, agent),
+                              (folios.c.resolver_group, group)):
             if value is not None:
                 wanted = wanted.where(column == value)
+        if only_open:
+            wanted = wanted.where(folios.c.state.in_(OPEN_STATES))
         if since is not None:
             wanted = wanted.where(folios.c.opened_at >= since)
         if until is not None:

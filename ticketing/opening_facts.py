@@ -4,10 +4,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from config.values import Site
+from config.values import Line, Site, User
 from ticketing.clock import read_clock
 from ticketing.message_ids import new_message_id
-from ticketing.notices import due_of, folio_facts, policy_for
+from ticketing.notices import due_of, folio_facts, policy_for, release
 from ticketing.opening import Receipt
 from ticketing.terms import terms_of
 from ticketing.values import Folio, Report, State
@@ -30,3 +30,15 @@ def receipt_of(report: Report, site: Site, now: datetime) -> Receipt | None:
     return Receipt(
         recipient=report.user_email, message_id=new_message_id(site), due=due_of(site, unborn, now), facts=folio_facts(unborn, site),
         held=not policy_for(site, unborn).notify_outside_hours)
+
+
+def person_report(site: Site, line: Line, user: User | None, email: str | None, by: str, now: datetime) -> Report:
+    """What is known of a folio that a person of ours opens for somebody; its clock starts now, or at the next opening.
+
+    Who is not on the client's list is served and marked unlisted (mission.md 1.5).
+    """
+    return Report(
+        line=line.number, client=line.client, modality=line.modality.value, rule=f'opened by {by}', origin='person',
+        clock_starts=release(site, line.number, user.site if user else None, False, now), unlisted=user is None,
+        employee_number=user.employee_number if user else None, user_name=user.name if user else None, site=user.site if user else None,
+        user_email=email or (user.email or None if user else None), identified_by='person' if user else 'unknown')
