@@ -133,9 +133,9 @@ class Outbox:
             return changed.rowcount == 1
 
     def sent(self, row: Outgoing, now: datetime) -> bool:
-        """It was accepted, by whichever attempt; False when that was known."""
+        """It was accepted, by whichever attempt; False when that was known, or when it came back meanwhile."""
         with self._db.write(PATIENCE_S) as connection:
-            ended = connection.execute(update(outbox).where(outbox.c.id == row.id, outbox.c.state != Sending.SENT.value).values(
+            ended = connection.execute(update(outbox).where(outbox.c.id == row.id, outbox.c.state.in_(_MAY_HAVE_GONE)).values(
                 state=Sending.SENT.value, doubts=row.doubts, last_error=None, lease_until=None, not_before=None, finished_at=now))
             if ended.rowcount:
                 duplicate = ' (posible duplicado)' if row.doubts else ''
@@ -210,6 +210,7 @@ class Outbox:
 
 
 _UNFINISHED = outbox.c.state.in_((Sending.WAITING.value, Sending.SENDING.value))
+_MAY_HAVE_GONE = (Sending.WAITING.value, Sending.SENDING.value, Sending.DOUBTFUL.value)
 _COLUMNS = tuple(outbox.c[name] for name in (
     'id', 'notice', 'recipient', 'message_id', 'state', 'due', 'created_at', 'client', 'folio_id', 'held', 'tries', 'doubts', 'last_error',
     'not_before', 'finished_at'))

@@ -60,8 +60,8 @@ class _NoServer(Exception):
 class SmtpServer:
     """A connection to the site's mail server: opened for the first letter, used for those that follow, opened again when it broke."""
 
-    def __init__(self, settings: MailSettings, password: Callable[[], str] = str, tls: ssl.SSLContext | None = None, connect_s: float = CONNECT_S,
-                 command_s: float = COMMAND_S, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, settings: MailSettings, password: Callable[[], str] = str, tls: ssl.SSLContext | None = None,
+                 connect_s: float = CONNECT_S, command_s: float = COMMAND_S, answer_s: float = ANSWER_S) -> None:
         self._settings = settings
         self._password = password
         self._tls = tls
