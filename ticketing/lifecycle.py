@@ -128,17 +128,7 @@ class LifeCycle(Particulars):
         """It is not solved: back to the group or agent who had it, and the clock goes on where it stood (mission.md 4.7)."""
         why = rules.words(reason, 'the reason of the reopening')
         with self._turn(number, by, now) as turn:
-            after(turn.folio.state, Move.REOPEN, number)
-            rules.still_reopenable(turn.folio, policy_for(turn.site, turn.folio), turn.now)
-            if turn.by in verification.states(turn):
-                verification.settle(turn, turn.by, 'refused', via, None, why)
-            verification.give_up(turn, 'void')
-            turn.move(Move.REOPEN, why, reopens=turn.folio.reopens + 1, resolved_at=None, resolved_by=None, closed_at=None,
-                      first_contact=False, score=None, acknowledged_at=None, **_taken_back(turn.folio, turn.site))
-            turn.enter(EntryKind.MOVE, f'reopened via {via}', why)
-            turn.tell(to_user, 'reopened', reason=why)
-            if turn.folio.holder == 'nobody':
-                _warn(turn, 'reopened, and nobody has it', 'Se reabrió y nadie lo tiene asignado.')
+            reopened(turn, why, via)
             return turn.folio
 
     def cancel(self, number: str, *, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
@@ -177,6 +167,21 @@ class LifeCycle(Particulars):
             turn.move(Move.PRIORITISE, why, impact=impact, urgency=urgency, priority=priority)
             turn.enter(EntryKind.MOVE, f'priority {before} -> {priority} (impact {impact}, urgency {urgency})', why)
             return turn.folio
+
+
+def reopened(turn: Turn, why: str, via: str) -> None:
+    """Reopen a folio within a turn that other things belong to: the answer that came by e-mail. Raises IllegalMove, NotAllowed."""
+    after(turn.folio.state, Move.REOPEN, turn.folio.number)
+    rules.still_reopenable(turn.folio, policy_for(turn.site, turn.folio), turn.now)
+    if turn.by in verification.states(turn):
+        verification.settle(turn, turn.by, 'refused', via, None, why)
+    verification.give_up(turn, 'void')
+    turn.move(Move.REOPEN, why, reopens=turn.folio.reopens + 1, resolved_at=None, resolved_by=None, closed_at=None,
+              first_contact=False, score=None, acknowledged_at=None, **_taken_back(turn.folio, turn.site))
+    turn.enter(EntryKind.MOVE, f'reopened via {via}', why)
+    turn.tell(to_user, 'reopened', reason=why)
+    if turn.folio.holder == 'nobody':
+        _warn(turn, 'reopened, and nobody has it', 'Se reabrió y nadie lo tiene asignado.')
 
 
 def _to_group(turn: Turn, key: str, reason: str) -> Folio:
