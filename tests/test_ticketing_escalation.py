@@ -1,29 +1,13 @@
 """Escalation on both databases: who is told what, when, and once, whatever happens to the worker (mission.md 4.5)."""
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from config.hours import zone
-from config.values import (
-    Agent,
-    Calendar,
-    Client,
-    Contact,
-    Emergency,
-    EscalationStep,
-    HolidayBook,
-    Line,
-    Modality,
-    Policy,
-    QueueDef,
-    ResolverGroup,
-    Site,
-    Span,
-)
+from config.values import EscalationStep, Policy
 from storage.engine import Database
+from tests.small_site import LINE, SECOND, SITE, a_report, a_site, at, open_folio, rows
 from ticketing import escalation
 from ticketing.changes import add_change
 from ticketing.clock import read_clock
@@ -31,57 +15,12 @@ from ticketing.escalation import DueStep, Escalator, UnknownEscalation, due_step
 from ticketing.folio_rows import id_of
 from ticketing.folios import FolioBook
 from ticketing.life import LIFE
-from ticketing.opening_facts import with_terms
 from ticketing.tables import escalations, folios, outbox
 from ticketing.terms import terms_of
 from ticketing.timing import recompute_open
-from ticketing.values import Change, EntryKind, Folio, Move, Report, State, UnknownFolio
+from ticketing.values import Change, EntryKind, Folio, Move, State, UnknownFolio
 
-LINE, WHOLE_DAY = '+528005550101', '+528005550102'
-CITY = zone('America/Mexico_City')
 RUNGS = ('respond', '50 %', '80 %', '100 %', '+240 min')
-SECOND = timedelta(seconds=1)
-
-
-def at(text):
-    """A wall-clock time of Mexico City as UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=CITY).astimezone(UTC)
-
-
-def a_site(**client_facts):
-    calendars = {
-        '5x12': Calendar('5x12', CITY, 'CMX', {day: (Span(480, 1200),) for day in range(1, 6)}),
-        '24x7': Calendar('24x7', CITY, 'CMX', {day: (Span(0, 1440),) for day in range(1, 8)}, holidays=False)}
-    client = replace(Client(
-        'quetzal', 'Seguros Quetzal', frozenset({Modality.STANDARD}), (), frozenset(), None, (), {},
-        contact=Contact('Rita Luna', 'rita@quetzal.example'),
-        groups={'redes': ResolverGroup('redes', 'Redes', True, 'redes@mesa.example', agents=('beto',))}), **client_facts)
-    agents = {
-        'ana': Agent('ana', 'Ana López', '101', ('quetzal',), email='ana@mesa.example'),
-        'beto': Agent('beto', 'Beto Salgado', '102', ('quetzal',), email='beto@mesa.example'),
-        'eva': Agent('eva', 'Eva Ríos', '103', (), email='eva@mesa.example', supervisor=True),
-        'sol': Agent('sol', 'Sol Paz', '104', (), email='sol@mesa.example', supervisor=True),
-        'mudo': Agent('mudo', 'Sin Correo', '105', (), supervisor=True)}
-    lines = {
-        number: Line(number, 'quetzal', Modality.STANDARD, calendar, 'quetzal', None, 'mesa/greeting')
-        for number, calendar in ((LINE, '5x12'), (WHOLE_DAY, '24x7'))}
-    return Site('prueba', True, CITY, {'quetzal': client}, lines, calendars, HolidayBook(), {}, {'quetzal': QueueDef('quetzal', 'quetzal')},
-                agents, (), Emergency(('911',), '127.0.0.1'))
-
-
-SITE = a_site()
-
-
-def a_report(opened, line=LINE, **facts):
-    return Report(**{'line': line, 'client': 'quetzal', 'modality': 'standard', 'clock_starts': opened, 'rule': 'prueba', **facts})
-
-
-def open_folio(db, opened, site=SITE, line=LINE, *, agent='ana', responded=None, **facts):
-    """An open folio as an opening stores it, given to an agent."""
-    folio = FolioBook(db).open(with_terms(a_report(opened, line, **facts), site, opened), opened)
-    with db.write() as connection:
-        connection.execute(update(folios).where(folios.c.number == folio.number).values(agent=agent, responded_at=responded))
-    return folio.number
 
 
 def move(db, number, when, what, waiting_for=None, reason=''):
@@ -92,11 +31,6 @@ def move(db, number, when, what, waiting_for=None, reason=''):
         after = LIFE[what][state]
         add_change(connection, ident, Change(when, what, state, after, 'medium', waiting_for, 'ana', reason))
         connection.execute(update(folios).where(folios.c.id == ident).values(state=after.value))
-
-
-def rows(db, table, *columns):
-    with db.read() as connection:
-        return connection.execute(select(*(table.c[name] for name in columns)).order_by(table.c.id)).all()
 
 
 def fired(db):
