@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from config.values import Override, Site
+from ticketing.call_backs import CallBacks
 from ticketing.directory import Directory
 from ticketing.folios import FolioBook
 from ticketing.limits import StatusGuard
@@ -31,5 +32,6 @@ class Office:
     folios: FolioBook
     guard: StatusGuard
     notes: CallNotes
+    call_backs: CallBacks
     messages: Path                                     # folder of spoken descriptions and voice messages
     now: Callable[[], datetime]

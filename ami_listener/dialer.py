@@ -132,6 +132,16 @@ class Dialer(Service):
             self._from_reactor(self._ami.ask({'Action': 'Hangup', 'Channel': channel, 'Cause': cause}, patience_s=LISTED_S), LISTED_S)
         return bool(channels)
 
+    def channels(self) -> list[Message]:
+        """All channels that Asterisk has now, as it tells them. Raises AmiError."""
+        return [message for message in self._channels() if message.event == 'CoreShowChannel']
+
+    def order(self, headers: Mapping[str, Any]) -> None:
+        """Give one order of ours, every word of it made of our own values. Raises AmiError when it is refused or not answered."""
+        answer = self._from_reactor(self._ami.ask(headers, patience_s=ACCEPTED_S), ACCEPTED_S)[0]
+        if answer.response != 'Success':
+            raise AmiError(f'{headers.get("Action")}: {answer.message}')
+
     def _channels(self) -> list[Message]:
         return self._from_reactor(self._ami.ask({'Action': 'CoreShowChannels'}, many=True, patience_s=LISTED_S), LISTED_S)
 

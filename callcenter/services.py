@@ -44,6 +44,7 @@ class Serving:
         from ami_listener.dialer import Dialer
         from callcenter.standing import OverridesInForce, SiteInForce, override_stamp
         from storage.engine import Database
+        from ticketing.call_backs import CallBacks
         from ticketing.folios import FolioBook
         from ticketing.limits import StatusGuard
         from ticketing.overrides import Overrides
@@ -59,7 +60,8 @@ class Serving:
         self.dialer = Dialer(reactor, ('127.0.0.1', instance.place.ports.ami), ('dialer', instance.secrets(site).ami_dialer))
         self.office = Office(
             standing=self.standing, overrides=OverridesInForce(Overrides(self.db), override_stamp(instance.root)), folios=self.folios,
-            guard=StatusGuard(self.db), notes=CallNotes(self.db), messages=instance.root / 'messages', now=self.clock.now)
+            guard=StatusGuard(self.db), notes=CallNotes(self.db), call_backs=CallBacks(self.db),
+            messages=instance.root / 'messages', now=self.clock.now)
 
     def start(self) -> None:
         """Start the chosen services and say, in run/serving.json, by which apply they serve."""

@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from config.intervals import LineTable
 from config.phones import spellings
 from config.place import HOURS_FILE, Place, Secrets
-from config.values import Line, Site, Where
+from config.values import Line, Modality, Policy, QueueDef, Site, Where
 
 TEMPLATES = Path(__file__).resolve().parent.parent / 'asterisk-conf'
 MODULES_FILE = 'modules.txt'
-INCLUDED = ('outbound.conf',)                          # parts of other templates, no files of their own
+INCLUDED = ('outbound.conf', 'call-backs.conf')                          # parts of other templates, no files of their own
 SUFFIX = '.j2'
 CONTROL = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029]')
 WORD = re.compile(r'[A-Za-z0-9_.@:/+-]+')
@@ -92,7 +92,7 @@ def _knowledge(site: Site, place: Place, secrets: Secrets) -> dict[str, object]:
         'fragment_files': sorted(fragments(site)),
         'fragment_contexts': frozenset(name for text in site.fragments.values() for name in CONTEXT.findall(text)),
         'bench_line': next((line.number for line in site.lines.values() if line.queue), None),
-        'spellings': spellings, 'seconds': _seconds, 'fallback_queue': _fallback_queue,
+        'spellings': spellings, 'seconds': _seconds, 'fallback_queue': _fallback_queue, 'policy_of_queue': policy_of_queue,
     }
 
 
@@ -110,6 +110,15 @@ def _fallback_queue(line: Line) -> str:
     """Where a caller waits whom nobody has identified: his line's queue, also on a VIP number, at normal priority (mission.md 1.3)."""
     assert line.queue is not None, 'a fax line has no queue'
     return line.queue
+
+
+def policy_of_queue(site: Site, queue: QueueDef) -> Policy:
+    """The contract parameters of those who wait in a queue: VIPs, or the callers of the first line that leads to it."""
+    client = site.clients[queue.client]
+    if queue.name == client.vip_queue:
+        return client.policy_of(Modality.VIP)
+    line = next((line for line in site.lines.values() if line.queue == queue.name), None)
+    return client.policy_of(line.modality) if line else client.policy
 
 
 def _site_files(site: Site, name: str) -> list[str]:

@@ -126,6 +126,35 @@ class TooManyGuesses:
 
 
 @dataclass(frozen=True)
+class Confirmed:
+    """He says that the folio is solved and recorded right (mission.md 4.7); answered with False when the folio changed meanwhile."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """He says that the folio is not solved: it is reopened; answered with False when the folio changed meanwhile."""
+
+
+@dataclass(frozen=True)
+class Later:
+    """He wants to be called another time; answered with None."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """His answer to the survey, 1 to 5; answered with None."""
+
+    score: int
+
+
+@dataclass(frozen=True)
+class KeepPlace:
+    """Keep the caller's place in the queue and call him back at `number` (mission.md 3.6); False when a call there is pending already."""
+
+    number: str                                        # E.164
+
+
+@dataclass(frozen=True)
 class ToQueue:
     """The end of a conversation: wait for an agent."""
 
@@ -143,7 +172,12 @@ class Goodbye:
     """The end of a conversation: hang up."""
 
 
-Ending = ToQueue | ToFax | Goodbye
+@dataclass(frozen=True)
+class StayInQueue:
+    """The end of a conversation with somebody who waits: he goes on waiting, in his place."""
+
+
+Ending = ToQueue | ToFax | Goodbye | StayInQueue
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""Keeps a place in Asterisk's queues for every caller who is to be called back (mission.md 3.6).
+
+A place is one Local channel: one end waits in the queue, the other in silence. Its order there is that in which the callers joined,
+which the dialplan (`mesa-wait`) tells Asterisk. Nothing is remembered here: each round compares the stored call-backs with Asterisk's
+channels, so that places lost with Asterisk or Mesa are back within a round.
+"""
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from config.phones import national
+from ticketing.call_backs import CallBack
+
+log = logging.getLogger(__name__)
+PREFIX = 'call-back-'
+PLACE_END = '-place'                                   # the uniqueid of the end that stands in the queue; ami_listener/rows.py knows it
+WAITING_CONTEXT = 'mesa-call-back-wait'
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Manager(Protocol):
+    """What `Dialer` offers for this."""
+
+    def channels(self) -> Sequence[Mapping[str, Any]]: ...
+    def order(self, headers: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """A channel of ours: whose, and whether it still waits in silence, not dialling or talking."""
+
+    call_back_id: str
+    channel: str
+    waits: bool
+
+
+class Places:
+    """`due` gives the call-backs that should stand in their queues now, `may_call` whether their line is served at this hour."""
+
+    def __init__(self, manager: Manager, due: Callable[[], Sequence[CallBack]], may_call: Callable[[CallBack], bool]) -> None:
+        self._manager = manager
+        self._due = due
+        self._may_call = may_call
+        self._looked = False                           # at Asterisk, at least once, and found nothing
+
+    def round(self) -> None:
+        """Put places where they are missing and take away those that nobody needs. Raises AmiError; the next round goes on."""
+        wanted = {str(one.id): one for one in self._due() if self._may_call(one)}
+        if not wanted and self._looked:
+            return
+        places = places_of(self._manager.channels())
+        for order in missing(wanted, places):
+            self._manager.order(order)
+        for channel in unneeded(wanted, places):
+            self._manager.order({'Action': 'Hangup', 'Channel': channel, 'Cause': 16})
+        self._looked = not places and not wanted
+
+
+def places_of(channels: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
+    """The silent ends of the places among Asterisk's channels."""
+    return tuple(
+        Place(str(one['Uniqueid']).removeprefix(PREFIX).partition('-')[0], str(one['Channel']), one.get('Context') == WAITING_CONTEXT)
+        for one in channels if str(one.get('Uniqueid', '')).startswith(PREFIX) and not str(one['Uniqueid']).endswith(PLACE_END))
+
+
+def missing(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[dict[str, Any], ...]:
+    """The orders for places that are not there, first come first."""
+    there = {place.call_back_id for place in places}
+    return tuple(order_of(one, secrets.token_hex(4)) for key, one in wanted.items() if key not in there)
+
+
+def unneeded(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[str, ...]:
+    """The channels of places that wait for nothing any more: cancelled, or the line has closed."""
+    return tuple(place.channel for place in places if place.waits and place.call_back_id not in wanted)
+
+
+def order_of(call_back: CallBack, serial: str) -> dict[str, Any]:
+    """What Asterisk is told. The linkedid is new each time: a place that was lost is another call."""
+    linkedid = f'{PREFIX}{call_back.id}-{serial}'
+    tenths = (call_back.joined_at - EPOCH).total_seconds() * 10
+    variables = {
+        'MESA_CALL_BACK': call_back.id, 'MESA_QUEUE': call_back.queue, 'MESA_PRIORITY': call_back.priority, 'MESA_JOINED': round(tenths),
+        'MESA_LINE': call_back.line, 'MESA_FOLIO': call_back.folio or '', 'MESA_SHOWN': national(call_back.number),
+    }
+    return {
+        'Action': 'Originate', 'ActionID': linkedid, 'ChannelId': linkedid, 'OtherChannelId': linkedid + PLACE_END, 'Async': 'true',
+        'Channel': f'Local/{call_back.id}@mesa-call-back/n', 'Context': WAITING_CONTEXT, 'Exten': 's', 'Priority': '1', 'Timeout': '5000',
+        'Variable': [f'{name}={value}' for name, value in variables.items()],
+    }
