@@ -8,6 +8,7 @@ from pathlib import Path
 
 from config.values import Override, Site
 from ticketing.call_backs import CallBacks
+from ticketing.close_calls import CloseCalls
 from ticketing.directory import Directory
 from ticketing.folios import FolioBook
 from ticketing.limits import StatusGuard
@@ -33,5 +34,6 @@ class Office:
     guard: StatusGuard
     notes: CallNotes
     call_backs: CallBacks
+    close_calls: CloseCalls
     messages: Path                                     # folder of spoken descriptions and voice messages
     now: Callable[[], datetime]

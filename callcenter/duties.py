@@ -19,10 +19,12 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
     from callcenter import expiring
     from callcenter.call_back_places import call_back_round
+    from callcenter.close_calling import close_calling_of
     from callcenter.posting import postman_of
     return (
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('post', 1.0, postman_of(serving).round),
+        Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('retention', 3600.0, expiring.expire(serving)),
         Duty('sweep of files', 86_400.0, expiring.sweep(serving)),
     )

@@ -45,7 +45,9 @@ class Serving:
         from callcenter.standing import OverridesInForce, SiteInForce, override_stamp
         from storage.engine import Database
         from ticketing.call_backs import CallBacks
+        from ticketing.close_calls import CloseCalls
         from ticketing.folios import FolioBook
+        from ticketing.lifecycle import LifeCycle
         from ticketing.limits import StatusGuard
         from ticketing.overrides import Overrides
         from ticketing.sessions import CallNotes
@@ -58,10 +60,12 @@ class Serving:
         self.db = Database(instance.database_url, patience_s=1.0)
         self.folios = FolioBook(self.db)
         self.dialer = Dialer(reactor, ('127.0.0.1', instance.place.ports.ami), ('dialer', instance.secrets(site).ami_dialer))
+        overrides = OverridesInForce(Overrides(self.db), override_stamp(instance.root))
+        self.lifecycle = LifeCycle(self.db, lambda: self.standing().site)
+        self.close_calls = CloseCalls(self.db, self.lifecycle, lambda: self.standing().site, overrides)
         self.office = Office(
-            standing=self.standing, overrides=OverridesInForce(Overrides(self.db), override_stamp(instance.root)), folios=self.folios,
-            guard=StatusGuard(self.db), notes=CallNotes(self.db), call_backs=CallBacks(self.db),
-            messages=instance.root / 'messages', now=self.clock.now)
+            standing=self.standing, overrides=overrides, folios=self.folios, guard=StatusGuard(self.db), notes=CallNotes(self.db),
+            call_backs=CallBacks(self.db), close_calls=self.close_calls, messages=instance.root / 'messages', now=self.clock.now)
 
     def start(self) -> None:
         """Start the chosen services and say, in run/serving.json, by which apply they serve."""

@@ -105,11 +105,42 @@ class AgentPhone:
         self.expect_over()
 
 
+class UserPhone(AgentPhone):
+    """A user's telephone behind the trunk's far end: takes the calls that we place there; nobody registers."""
+
+    def __init__(self, place: Place, outbound: str, *, auto_answer_s: float | None = None, wav: Path | None = None) -> None:
+        super().__init__(place, 'user', '', auto_answer_s=auto_answer_s, wav=wav)
+        self._address, _, port = outbound.partition(':')
+        self._port = int(port)
+
+    def __enter__(self) -> UserPhone:
+        self._phone = Phone(self._server, self._address, self.extension, self._events, port=self._port, auto_answer_s=self._auto_answer_s)
+        self._phone.listen(self._wav)
+        return self
+
+    def press(self, digits: str) -> None:
+        """Press keys."""
+        self._phone.press(digits)
+
+    def is_quiet(self, for_s: float) -> bool:
+        """Whether nothing rings for so long."""
+        try:
+            self.expect('ringing', for_s)
+        except AssertionError:
+            return True
+        return False
+
+
 def agent(instance: Instance, login: str, *, auto_answer_s: float | None = None, wav: Path | None = None) -> AgentPhone:
     """The telephone of an agent of the instance's site."""
     site = instance.site()
     secret = instance.secrets(site).agents[login]
     return AgentPhone(instance.place, site.agents[login].extension, secret, auto_answer_s=auto_answer_s, wav=wav)
+
+
+def user_phone(instance: Instance, *, auto_answer_s: float | None = None, wav: Path | None = None) -> UserPhone:
+    """The telephone that our own calls reach: the site's first trunk leads to it (`outbound`)."""
+    return UserPhone(instance.place, instance.site().trunks[0].outbound, auto_answer_s=auto_answer_s, wav=wav)
 
 
 def exchange(instance: Instance) -> Exchange:
