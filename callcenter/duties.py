@@ -17,11 +17,14 @@ class Duty:
 
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
-    from callcenter import expiring
+    from callcenter import expiring, watching
     from callcenter.call_back_places import call_back_round
     from callcenter.close_calling import close_calling_of
     from callcenter.posting import postman_of
     return (
+        Duty('recompute', 1.0, watching.recompute(serving)),
+        Duty('escalate', 2.0, watching.escalate(serving)),
+        Duty('problems', 10.0, watching.find_problems(serving)),
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('post', 1.0, postman_of(serving).round),
         Duty('close calls', 1.0, close_calling_of(serving).round),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callcenter.folio_view import printable
 from ticketing.clock import Clock, Interval
 from ticketing.values import Folio
 
@@ -46,7 +47,7 @@ def duration(seconds: int) -> str:
 
 def _line(one: Interval, zone: ZoneInfo) -> str:
     since, until = one.since.astimezone(zone), one.until.astimezone(zone)
-    return f'  {since:%a %Y-%m-%d %H:%M:%S} - {until:%a %Y-%m-%d %H:%M:%S}  {duration(one.seconds):>11}  {one.kind:<8} {one.reason}'
+    return f'  {since:%a %Y-%m-%d %H:%M:%S} - {until:%a %Y-%m-%d %H:%M:%S}  {duration(one.seconds):>11}  {one.kind:<8} {printable(one.reason)}'
 
 
 def _sums(clock: Clock) -> Iterator[str]:
@@ -61,7 +62,7 @@ def _due(folio: Folio, clock: Clock, zone: ZoneInfo) -> Iterator[str]:
     yield ''
     responded = f'responded {_local(folio.responded_at, zone)}' if folio.responded_at else f'respond by {_local(clock.respond_due, zone)}'
     yield f'  {responded}'
-    yield f'  resolve by {_local(clock.resolve_due, zone)}' if clock.resolve_due else '  nothing is promised while the clock stands still'
+    yield f'  resolve by {_local(clock.resolve_due, zone)}' if clock.resolve_due else '  nothing is promised as it stands'
     yield f'  next look {_local(clock.next_look, zone)}' if clock.next_look else '  nothing more will be escalated as it stands'
 
 

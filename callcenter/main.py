@@ -23,6 +23,8 @@ COMMANDS = {
     'simulate': ('callcenter.commands.simulate:simulate', 'Tell what would happen to a call, and which rule decides.'),
     'line': ('callcenter.commands.line:line', 'List the 800 numbers; close or open one for a while.'),
     'folio': ('callcenter.commands.folio:folio', 'Open, show and change folios.'),
+    'escalation': ('callcenter.commands.escalation:escalation', 'List and acknowledge escalations.'),
+    'problem': ('callcenter.commands.problem:problem', 'Failures that concern many folios.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),
