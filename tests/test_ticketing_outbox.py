@@ -3,18 +3,17 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from storage.engine import Database
+from tests.outbox_rows import NOW, a_folio, posted
 from ticketing.folios import FolioBook
 from ticketing.outbox import FIRST_PAUSE, LONGEST_PAUSE, MOST_DOUBTS, TRIED_FOR, Notice, NotInOutbox, Outbox, most_tries, pause_after, post
 from ticketing.tables import folios, messages_in, outbox
-from ticketing.values import EntryKind, Report, Sending, TicketingError
+from ticketing.values import EntryKind, Sending, TicketingError
 
-NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 MACHINE = datetime(2030, 1, 1, tzinfo=UTC)             # the two clocks have nothing to do with each other
 MINUTE = timedelta(minutes=1)
 LEASE_S = 300.0
@@ -22,19 +21,6 @@ LEASE_S = 300.0
 
 def an_outbox(db: Database) -> Outbox:
     return Outbox(db, jitter=lambda: 0.0)
-
-
-def a_folio(db: Database) -> str:
-    report = Report(line='+528005550101', client='nopalera', modality='standard', clock_starts=NOW, rule='open')
-    return FolioBook(db).open(report, NOW).number
-
-
-def posted(db: Database, key: str = 'update:1', number: str | None = None, due: datetime = NOW, **more: Any) -> int:
-    with db.write() as connection:
-        folio_id = connection.scalar(select(folios.c.id).where(folios.c.number == number)) if number else None
-        assert post(connection, Notice(**({'key': key, 'name': 'update', 'recipient': 'ana@nopalera.example', 'client': 'nopalera',
-                                           'folio_id': folio_id, 'facts': {'text': 'Avance'}} | more)), f'<{key}@mesa.example>', due, NOW)
-        return int(connection.scalar(select(outbox.c.id).where(outbox.c.key == key)) or 0)
 
 
 def entries(db: Database, number: str, kind: EntryKind) -> list[str]:
@@ -88,7 +74,7 @@ def test_sent_stands_in_the_timeline_once(db: Database) -> None:
     assert book.committed(row, MACHINE, LEASE_S)
     assert book.sent(row, NOW)
     assert not book.sent(row, NOW)
-    assert entries(db, number, EntryKind.EMAIL_OUT) == ['update: ana@nopalera.example <update:1@mesa.example>']
+    assert entries(db, number, EntryKind.EMAIL_OUT) == ['update: ana@nopalera.example <update.1@mesa.example>']
     assert (book.get(row.id).state, book.get(row.id).doubts) == (Sending.SENT, 0)
     assert book.claim(NOW, MACHINE + timedelta(days=9), LEASE_S) == ()
 
@@ -239,7 +225,7 @@ def test_references_are_the_earlier_letters_to_and_from_the_same_person(db: Data
             message_id='<hers@nopalera.example>', sha256='0', received_at=NOW - MINUTE, folio_id=folio_id, sender='ana@nopalera.example',
             subject='', outcome='joined', reason=''))
     assert an_outbox(db).get(last).references == (
-        '<hers@nopalera.example>', '<update:0@mesa.example>', '<update:1@mesa.example>', '<update:2@mesa.example>')
+        '<hers@nopalera.example>', '<update.0@mesa.example>', '<update.1@mesa.example>', '<update.2@mesa.example>')
 
 
 def test_a_person_tries_again_or_drops(db: Database) -> None:
