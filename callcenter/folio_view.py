@@ -10,8 +10,8 @@ from ticketing.values import Folio
 
 OF_REPORT = (
     'client', 'line', 'modality', 'priority', 'impact', 'urgency', 'kind', 'category', 'application', 'summary', 'description',
-    'clock_starts', 'promised', 'respond_due', 'next_look', 'employee_number', 'user_name', 'user_email', 'caller_number', 'identified_by', 'unlisted',
-    'site', 'origin', 'from_message', 'complained_of', 'rule', 'call')
+    'clock_starts', 'promised', 'respond_due', 'next_look', 'employee_number', 'user_name', 'user_email', 'caller_number',
+    'identified_by', 'unlisted', 'site', 'origin', 'from_message', 'complained_of', 'rule', 'call')
 OF_FOLIO = (
     'opened_at', 'holder', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for', 'responded_at', 'diagnosis', 'solution',
     'resolved_at', 'resolved_by', 'first_contact', 'closed_at', 'score', 'reopens', 'cancel_reason', 'duplicate_of', 'problem_id',

@@ -1,4 +1,4 @@
-"""`mesa folio list|show|explain`: the folios, their timelines and their clocks; the other commands change one (`folio_open.py`, `folio_moves.py`)."""
+"""`mesa folio list|show|explain`: folios, timelines and clocks; the commands that change one are in `folio_open.py`, `folio_moves.py`."""
 from __future__ import annotations
 
 import click
