@@ -20,8 +20,8 @@ FOLIO_INDEXES = ('folios_of_client', 'folios_open', 'folios_of_agent', 'folios_o
 NEW_TABLES = ('folio_changes', 'outbox', 'messages_in', 'escalations', 'close_calls', 'call_backs', 'outbound_calls', 'problems',
               'visits', 'erasures')
 OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
-# What an erasure leaves as it was; only the text gives way to a marker, once.
-KEPT = ('id', 'folio_id', 'at', 'kind', 'by', 'linkedid')
+# What an erasure leaves as it was; the text, and an author who is the person himself, give way to a marker, once.
+KEPT = ('id', 'folio_id', 'at', 'kind', 'linkedid')
 
 
 def folio_columns() -> tuple[sa.Column[Any], ...]:
