@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -12,11 +13,13 @@ from callcenter.instance import Instance, pass_instance
 ROW = '{:>7} {:<8}{:>7}{:>8}{:>10}{:>10}{:>10}{:>14}{:>11}'
 HEADINGS = ('rate/s', 'path', 'calls', 'failed', 'ended/s', 'p50 ms', 'p99 ms', 'Asterisk ms', 'Mesa ms')
 LONGEST_S = 600
+FOLIO_ROW = '{:<11}{:>9} {:<13}{:>6}{:>9}{:>9}{:>15}'
+FOLIO_HEADINGS = ('database', 'folios', 'operation', 'runs', 'p50 ms', 'p99 ms', 'p99 of rounds')
 
 
 @click.group()
 def bench() -> None:
-    """Measure how many calls this machine holds."""
+    """Measure how many calls this machine holds, and what a folio costs when there are many."""
 
 
 class Rates(click.ParamType[tuple[float, ...]]):
@@ -100,3 +103,50 @@ def closing(summary: dict[str, object]) -> list[str]:
         lines += [f'at {summary["compared_at"]:g} calls/s: Mesa {summary["mesa_cpu_ms"]} ms CPU a call, '
                   f'Asterisk {summary["native_cpu_ms"]} ms for the native call; p99 {summary["p99_beyond_native_ms"]} ms beyond native']
     return lines
+
+
+class Sizes(click.ParamType[tuple[int, ...]]):
+    """Numbers of folios, rising, separated by commas."""
+
+    name = 'sizes'
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The sizes; a usage error for anything else."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(sorted({int(item) for item in str(value).split(',')}))
+        except ValueError:
+            self.fail(f'{value!r}: write sizes such as 10000,100000,1000000', param, ctx)
+        if len(sizes) < 2 or not 1000 <= sizes[0] <= sizes[-1] <= 5_000_000:
+            self.fail('at least two sizes from 1000 to 5000000', param, ctx)
+        return sizes
+
+
+@bench.command('folios')
+@click.option('--sizes', type=Sizes(), default='10000,100000,1000000', show_default=True, help='Numbers of folios to compare.')
+@click.option('--database', type=click.Choice(['sqlite', 'postgresql', 'both']), default='both', show_default=True)
+@click.option('--scratch', type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help='Where the databases are made; they are gone afterwards.')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+def folios_command(sizes: tuple[int, ...], database: str, scratch: Path | None, as_json: bool) -> None:
+    """Open, look up, list and count folios in databases of several sizes, which are made for it and gone afterwards.
+
+    Needs no instance and touches none. Exit code 1 when a goal is missed or a folio gets lost.
+    """
+    from callcenter.bench_folios import run
+    kinds = ('sqlite', 'postgresql') if database == 'both' else (database,)
+    figures, verdicts = run(kinds, sizes, lambda text: click.echo(text, err=True), scratch)
+    if as_json:
+        print_json({'figures': [asdict(figure) for figure in figures],
+                    'verdicts': [asdict(verdict) | {'reached': verdict.reached} for verdict in verdicts]})
+    else:
+        say(FOLIO_ROW.format(*FOLIO_HEADINGS))
+        for f in figures:
+            say(FOLIO_ROW.format(f.database, f.total, f.act, f.count, f'{f.p50_ms:.2f}', f'{f.p99_ms:.2f}', f'{f.round_p99_ms:.2f}'))
+        say()
+        for v in verdicts:
+            goals = f' ({", ".join(v.goals)}: {"reached" if v.reached else "MISSED"})' if v.goals else ''
+            say(f'{v.database}, {v.act}: p99 at {sizes[-1]} is {v.ratio:.2f} times that at {sizes[0]}{goals}')
+    if not all(verdict.reached for verdict in verdicts):
+        sys.exit(1)
