@@ -24,7 +24,8 @@ CONTRADICTIONS = re.compile(r"""
     | (?<!\bno\s) (?<!\bnada\s) \b(?:esta|quedo|salio|sigue) \s (?:peor|igual|mal\b|descompuest)
     | (?<!\bno\s) (?<!\bno\shay\s) \bmism[oa] \s (?:problema|falla|error)
 """, re.VERBOSE)
-RELIEF = re.compile(r'\bya no (?:sigue|falla|persiste|continua|hay|tengo|marca)\w*(?: (?:el|la|los|un|una|ningun|mism[oa]|problema|falla|error))*')
+RELIEF = re.compile(
+    r'\bya no (?:sigue|falla|persiste|continua|hay|tengo|marca)\w*(?: (?:el|la|los|un|una|ningun|mism[oa]|problema|falla|error))*')
 
 
 def clean(text: str) -> str:
