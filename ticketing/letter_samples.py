@@ -1,13 +1,15 @@
 """Facts for a look at a template: what `mesa mail preview` shows, and what the tests render."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from config.contract import ordinary_line
 from config.phones import national
 from config.values import Client, Site
-from ticketing.letter_texts import NOTICES
+from ticketing.letter_texts import NOTICES, facts_of, in_words, own_texts
 from ticketing.message_ids import new_message_id
 from ticketing.outbox import Outgoing
 from ticketing.values import Sending
@@ -44,3 +46,19 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
     return Outgoing(
         id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),
         facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER, line=line.number if line else None)
+
+
+def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:
+    """An admin's own templates that fail on the sample facts, by file ('mail/CLIENT/NAME.txt'), and why; names that mean nothing, too."""
+    for file in site.mail_templates:
+        _, client, name = (file.split('/') + ['', ''])[:3]
+        notice = name.rpartition('.')[0]
+        if client not in site.clients or notice not in NOTICES:
+            yield file, 'no such client or notice'
+            continue
+        row = sample(notice, site, site.clients[client], now)
+        alone = replace(site, mail_templates={file: site.mail_templates[file]})
+        try:
+            own_texts(row, alone, facts_of(row, site, 'https://mesa.example/c/7.muestra'))
+        except Exception as error:
+            yield file, in_words(error)

@@ -81,9 +81,14 @@ def render(row: Outgoing, site: Site, link: str | None) -> Texts:
         raise LetterError(f'there is no template {row.notice!r}')
     facts = facts_of(row, site, link)
     try:
-        return _own_of_client(row, site, facts) or _texts(facts, _ours(_TEXT, row.notice, 'txt'), _ours(_HTML, row.notice, 'html'))
+        own = own_texts(row, site, facts)
+    except Exception as error:                         # whatever an admin's template does, the letter goes
+        log.warning('the mail template of %s for %s cannot be used (%s): ours is', row.notice, row.client, in_words(error))
+        own = None
+    try:
+        return own or _texts(facts, _ours(_TEXT, row.notice, 'txt'), _ours(_HTML, row.notice, 'html'))
     except TemplateError as error:
-        raise LetterError(f'template {row.notice!r}: {error}') from error
+        raise LetterError(f'template {row.notice!r}: {in_words(error)}') from error
 
 
 def facts_of(row: Outgoing, site: Site, link: str | None) -> dict[str, Any]:
@@ -99,6 +104,24 @@ def facts_of(row: Outgoing, site: Site, link: str | None) -> dict[str, Any]:
         'is_open': facts['state'] in ('new', 'assigned', 'in_progress'),
         'greeted': contact.name if contact and to_contact else facts['user_name'],
         'reopen_days': client.policy_of(Modality(modality)).reopen_days if client and modality in MODALITIES else None}
+
+
+def own_texts(row: Outgoing, site: Site, facts: Mapping[str, Any]) -> Texts | None:
+    """The words of an admin's own templates for this client and notice; None when there are none. Raises whatever they do.
+
+    Of a text alone its HTML is made, lest the two say different things; with an HTML alone the text is ours.
+    """
+    text, html = (site.mail_templates.get(f'mail/{row.client}/{row.notice}.{kind}') for kind in ('txt', 'html'))
+    if text is None and html is None:
+        return None
+    return _texts(facts, _ours(_TEXT, row.notice, 'txt') if text is None else _given(_TEXT, text),
+                  None if html is None else _given(_HTML, html))
+
+
+def in_words(error: Exception) -> str:
+    """What is wrong with a template, and in which line of it when that is known."""
+    line = getattr(error, 'lineno', None)
+    return f'{type(error).__name__}: {one_line(error)}' + (f' (line {line})' if line else '')
 
 
 @pass_context
@@ -127,22 +150,6 @@ def telephone(number: str | None) -> str:
 def one_line(text: object) -> str:
     """Text without line ends."""
     return ' '.join(str(text or '').split())
-
-
-def _own_of_client(row: Outgoing, site: Site, facts: Mapping[str, Any]) -> Texts | None:
-    """The words of an admin's own templates for this client and notice; None when there are none, or when they fail.
-
-    Of a text alone its HTML is made, lest the two say different things; with an HTML alone the text is ours.
-    """
-    text, html = (site.mail_templates.get(f'mail/{row.client}/{row.notice}.{kind}') for kind in ('txt', 'html'))
-    if text is None and html is None:
-        return None
-    try:
-        return _texts(facts, _ours(_TEXT, row.notice, 'txt') if text is None else _given(_TEXT, text),
-                      None if html is None else _given(_HTML, html))
-    except Exception as error:                         # whatever a template does, the letter goes
-        log.warning('the mail template of %s for %s cannot be used (%s: %s): ours is', row.notice, row.client, type(error).__name__, error)
-        return None
 
 
 def _ours(environment: ImmutableSandboxedEnvironment, notice: str, kind: str) -> Template:
