@@ -84,7 +84,7 @@ class Target:
 def filled(kind: str, totals: Sequence[int], folder: Path, still_open: int, tell: Callable[[str], None]) -> Iterator[list[Target]]:
     """Databases of one kind, filled; gone afterwards."""
     with ExitStack() as stack:
-        server = stack.enter_context(scratch_server(ScratchServer, DURABLE, folder)) if kind == 'postgresql' else None
+        server = _server(stack, folder) if kind == 'postgresql' else None
         targets = []
         for total in totals:
             url = server.create(f'mesa{total}') if server else f'sqlite:///{folder / f"mesa{total}.db"}'
@@ -97,10 +97,18 @@ def filled(kind: str, totals: Sequence[int], folder: Path, still_open: int, tell
         yield targets
 
 
+def _server(stack: ExitStack, folder: Path) -> ScratchServer:
+    try:
+        return stack.enter_context(scratch_server(ScratchServer, DURABLE, folder))
+    except RuntimeError as error:
+        raise Complaint(f'{error}\nGive a folder that everybody may enter with --scratch, or measure --database sqlite alone.') from error
+
+
 def run(kinds: Sequence[str], totals: Sequence[int], tell: Callable[[str], None], parent: Path | None = None,
-        repeats: Mapping[str, int] = REPEATS) -> tuple[list[Figure], list[Verdict]]:
-    """All figures, and what they say. Raises Complaint when there is no room, or when a folio got lost."""
+        repeats: Mapping[str, int] | None = None) -> tuple[list[Figure], list[Verdict]]:
+    """All figures, and what they say. Raises Complaint when there is no room or no PostgreSQL, or when a folio got lost."""
     figures: list[Figure] = []
+    repeats = repeats or REPEATS
     still_open = min(OPEN, min(totals) // 5)           # the same at every total
     with tempfile.TemporaryDirectory(prefix='mesa-bench-', dir=parent) as name:
         folder = Path(name)

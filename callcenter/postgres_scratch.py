@@ -87,14 +87,19 @@ class ScratchServer:
 
 @contextmanager
 def scratch_server(kind: type[S], options: Sequence[str], parent: Path | None = None) -> Iterator[S]:
-    """A fresh server with an empty database 'mesa', gone afterwards with all it held. `parent` is where its folder is made."""
+    """A fresh server with an empty database 'mesa', gone afterwards with all it held. `parent` is where its folder is made.
+
+    Raises RuntimeError when there is no PostgreSQL, or when it does not start.
+    """
     folder = Path(tempfile.mkdtemp(prefix='mesa-pg-', dir=parent))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, user=_unprivileged())
-        subprocess.run([*_as_unprivileged(), str(_binary('initdb')), '-D', str(folder / 'data'), '-U', 'mesa', '-A', 'trust',
-                        '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync', '--no-instructions'],
-                       check=True, cwd='/', stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        made = subprocess.run([*_as_unprivileged(), str(_binary('initdb')), '-D', str(folder / 'data'), '-U', 'mesa', '-A', 'trust',
+                               '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync', '--no-instructions'],
+                              cwd='/', stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if made.returncode:
+            raise RuntimeError(f'PostgreSQL cannot keep data in {folder}: {made.stderr.strip()}')
         server = kind(folder, free_port(), options)
         try:
             server.start()
