@@ -26,6 +26,7 @@ COMMANDS = {
     'escalation': ('callcenter.commands.escalation:escalation', 'List and acknowledge escalations.'),
     'problem': ('callcenter.commands.problem:problem', 'Failures that concern many folios.'),
     'outbox': ('callcenter.commands.outbox:outbox', 'See the letters that wait, left or failed; send again, or drop.'),
+    'mail': ('callcenter.commands.mail:mail', 'See the e-mail that came in, decide about it; preview what goes out.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),

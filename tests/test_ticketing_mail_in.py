@@ -243,7 +243,8 @@ def test_closed_unverified_is_reopened_for_thirty_days(desk: Desk, days: int, fo
 # --- nothing automatic is answered ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('headers', [
-    {'Auto_Submitted': 'auto-replied'}, {'Precedence': 'bulk'}, {'X_Autoreply': 'yes'}, {'List_Id': '<lista.example>'}, {'Return_Path': '<>'}])
+    {'Auto_Submitted': 'auto-replied'}, {'Precedence': 'bulk'}, {'X_Autoreply': 'yes'}, {'List_Id': '<lista.example>'},
+    {'Return_Path': '<>'}])
 def test_nothing_automatic_opens_a_folio(desk: Desk, headers: dict[str, str]) -> None:
     assert desk.get(letter(**headers)) == Intake.IGNORED
     assert (desk.count(folios), desk.count(outbox)) == (0, 0)

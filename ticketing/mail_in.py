@@ -142,6 +142,11 @@ class MailIn:
         with self._db.read() as connection:
             return mail_rows.get(connection, message)
 
+    def of_digest(self, sha256: str) -> MessageIn | None:
+        """The message whose bytes have this SHA-256; None when it is not in the books under them."""
+        with self._db.read() as connection:
+            return mail_rows.of_digest(connection, sha256)
+
     def letter(self, message: MessageIn) -> Letter | Unreadable | None:
         """What a message that was put aside says; None when its file is gone."""
         held = self._folder.held(message.sha256)

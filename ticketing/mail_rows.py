@@ -70,6 +70,12 @@ def get(connection: Connection, message: int) -> MessageIn | None:
     return None if row is None else _value(row)
 
 
+def of_digest(connection: Connection, sha256: str) -> MessageIn | None:
+    """The message that came as these bytes."""
+    row = connection.execute(_MESSAGE.where(messages_in.c.sha256 == sha256).order_by(messages_in.c.id)).first()
+    return None if row is None else _value(row)
+
+
 def newest(connection: Connection, outcome: Intake | None, limit: int) -> tuple[MessageIn, ...]:
     """The messages that came last, the newest first."""
     wanted = _MESSAGE.order_by(messages_in.c.received_at.desc(), messages_in.c.id.desc()).limit(limit)
