@@ -76,8 +76,10 @@ class Serving:
             services.append(self.listener_service())
             self.every(HOURS_EVERY_S, self.renew_hours)
         if self.what in ('all', 'worker'):
-            services.append(self.dialer)
+            services += [self.dialer, self.mail_door_service()]
             self.start_duties()
+        if self.what in ('all', 'worker', 'desk'):
+            services.append(self.web_service())
         for service in services:
             service.startService()
         for service in reversed(services):
@@ -100,6 +102,11 @@ class Serving:
             self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
             open_folio=self.open_folio_of_call, mark_abandoned=self.mark_abandoned, mark_answered=self.mark_answered,
             login_of=self.login_of)
+
+    def mail_door_service(self) -> Any:
+        """E-mail in, by LMTP on loopback: the site's own mail server stands in front of it."""
+        from callcenter.mailing import mail_door_of
+        return mail_door_of(self)
 
     def web_service(self) -> Any:
         """The pages, on loopback alone: a reverse proxy stands in front of them."""
