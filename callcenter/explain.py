@@ -47,7 +47,8 @@ def duration(seconds: int) -> str:
 
 def _line(one: Interval, zone: ZoneInfo) -> str:
     since, until = one.since.astimezone(zone), one.until.astimezone(zone)
-    return f'  {since:%a %Y-%m-%d %H:%M:%S} - {until:%a %Y-%m-%d %H:%M:%S}  {duration(one.seconds):>11}  {one.kind:<8} {printable(one.reason)}'
+    reason = printable(one.reason)
+    return f'  {since:%a %Y-%m-%d %H:%M:%S} - {until:%a %Y-%m-%d %H:%M:%S}  {duration(one.seconds):>11}  {one.kind:<8} {reason}'
 
 
 def _sums(clock: Clock) -> Iterator[str]:

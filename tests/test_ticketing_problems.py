@@ -93,7 +93,7 @@ def test_five_similar_folios_propose_a_problem_to_the_supervisors(db):
     assert book(db).round(NOON + 4 * MINUTE) == 1
     [problem] = book(db).list()
     assert (problem.client, problem.category, problem.state, problem.title, problem.by, problem.numbers) == (
-        'quetzal', 'correo', 'proposed', 'Posible falla: Correo electrónico', 'mesa', tuple(numbers))
+        'quetzal', 'correo', 'proposed', 'Correo electrónico', 'mesa', tuple(numbers))
     told = letters(db, 'problem_proposed')
     assert [row.recipient for row in told] == ['eva@mesa.example', 'sol@mesa.example']
     assert {name: told[0].payload[name] for name in ('problem_id', 'title', 'numbers', 'client_name')} == {

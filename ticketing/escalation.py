@@ -128,7 +128,7 @@ class Escalator:
             connection.execute(update(escalations).values(acknowledged_at=now, acknowledged_by=by).where(
                 escalations.c.folio_id == folio_id, escalations.c.step.in_(open_)))
             for name in open_:
-                add_entry(connection, folio_id, EntryKind.ESCALATED, f'Escalación «{name}» atendida.', by, now)
+                add_entry(connection, folio_id, EntryKind.ESCALATED, f'Escalación «{in_spanish(name)}» atendida.', by, now)
             return open_
 
     def list(self, number: str | None = None, acknowledged: bool | None = None, limit: int = 100) -> tuple[Escalation, ...]:
@@ -172,8 +172,9 @@ def _tell(connection: Connection, site: Site, one: Timed, clock: Clock, terms: T
     connection.execute(insert(escalations).values(folio_id=one.id, step=step.name, due_at=step.due_at, fired_at=now))
     add_entry(connection, one.id, EntryKind.ESCALATED, entry_text(step, told, clock, terms), 'mesa', now)
     report, outside = one.folio.report, terms.policy.escalate_outside_hours
+    due = step.due_at if step.name == RESPOND else clock.resolve_due or step.due_at        # what readers take it for: the folio's own time
     facts = folio_facts(one.folio, site) | {
-        'step': step.name, 'used_s': clock.used_s, 'resolve_s': terms.resolve_s, 'due': step.due_at.isoformat()}
+        'step': step.name, 'used_s': clock.used_s, 'resolve_s': terms.resolve_s, 'due': due.isoformat()}
     send(connection, (
         Notice(key=f'escalation:{one.folio.number}:{step.name}:{_digest(address)}', name='escalation', recipient=address,
                client=report.client, folio_id=one.id, facts=facts, held=not outside)
@@ -183,9 +184,14 @@ def _tell(connection: Connection, site: Site, one: Timed, clock: Clock, terms: T
 
 def entry_text(step: DueStep, told: dict[str, str], clock: Clock, terms: Terms) -> str:
     """What the timeline says of a step, in Spanish."""
-    what = 'Sin primera respuesta a tiempo' if step.name == RESPOND else (
-        f'Escalación «{step.name}»: {clock.used_s // 60} de {terms.resolve_s // 60} min de servicio usados')
+    used = '' if step.name == RESPOND else f': {clock.used_s // 60} de {terms.resolve_s // 60} min de servicio usados'
+    what = f'Escalación «{in_spanish(step.name)}»{used}'
     return f'{what}; se avisa a {", ".join(told.values())}.' if told else f'{what}; no hay a quién avisar.'
+
+
+def in_spanish(step: str) -> str:
+    """What a step is called in a timeline."""
+    return 'sin primera respuesta' if step == RESPOND else step
 
 
 def _digest(address: str) -> str:

@@ -215,7 +215,7 @@ def _findings(connection: Connection, client: Client, category: str, since: date
 def _propose(connection: Connection, site: Site, client: Client, category: str, finding: Finding, now: datetime) -> int:
     """Store a new problem and tell the supervisors; its id."""
     titles = {one.name: one.title for one in client.categories}
-    title = f'Posible falla: {titles.get(category, category)}'
+    title = titles.get(category, category)
     problem_id = int(connection.execute(insert(problems).values(
         client=client.key, category=category, state='proposed', title=title, proposed_at=now, changed_at=now, by=MESA,
     ).returning(problems.c.id)).scalar_one())
