@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
@@ -18,6 +18,8 @@ from storage.tables import metadata
 from storage.types import UtcDateTime
 from tests.test_ticketing_folios import report
 from ticketing.folios import FolioBook
+from ticketing.lists import FolioLists
+from ticketing.numbers import number_for
 
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 
@@ -80,6 +82,109 @@ def test_up_twice_down_with_data_and_up_again(empty_url: str) -> None:
     assert migrate.current(empty_url) == migrate.newest()
     database = Database(empty_url, patience_s=10.0)
     assert FolioBook(database).list() == ()
+    database.close()
+
+
+OLD_FOLIO = text("""
+    INSERT INTO folios (id, number, opened_at, clock_starts, state, priority, kind, client, line, modality, linkedid, identified_by,
+                        unlisted, rule, from_message, origin, holder, promised)
+    VALUES (:id, :number, :at, :at, :state, 'high', 'failure', 'nopalera', '+528005550101', 'standard', :call, 'unknown',
+            false, 'open', false, 'phone', 'nobody', :at)""").bindparams(bindparam('at', type_=UtcDateTime))
+OLD_ENTRY = text("""INSERT INTO folio_entries (folio_id, at, kind, "by", text, linkedid) VALUES (:id, :at, 'opened', 'phone', :text, :call)
+                 """).bindparams(bindparam('at', type_=UtcDateTime))
+OLD_FILE = text("""INSERT INTO folio_files (folio_id, kind, name, sha256, seconds, at) VALUES (:id, 'message', 'm.wav', 'ab', 7, :at)
+                """).bindparams(bindparam('at', type_=UtcDateTime))
+
+
+def put_old_folios(database: Database) -> None:
+    """Two folios of schema 0002, with entries and a file."""
+    with database.write() as connection:
+        for n, state in ((1, 'new'), (2, 'closed_verified')):
+            about = {'id': n, 'number': number_for(n), 'at': NOW, 'call': f'c{n}'}
+            connection.execute(OLD_FOLIO, about | {'state': state})
+            connection.execute(OLD_ENTRY, {'id': n, 'at': NOW, 'text': 'open', 'call': None})
+            connection.execute(OLD_ENTRY, {'id': n, 'at': NOW, 'text': 'later', 'call': f'd{n}'})
+        connection.execute(OLD_FILE, {'id': 1, 'at': NOW})
+        connection.execute(text("UPDATE counters SET last = 2 WHERE name = 'folio'"))
+
+
+def rows(database: Database, question: str) -> list[tuple[object, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(question))]
+
+
+def refused(database: Database, statement: str) -> None:
+    """The statement is refused by a trigger, and nothing of it is kept."""
+    with pytest.raises(DBAPIError, match='never'), database.write() as connection:
+        connection.execute(text(statement))
+
+
+OLD_QUESTIONS = (
+    'SELECT id, number, opened_at, state, priority, promised, linkedid FROM folios ORDER BY id',
+    'SELECT folio_id, at, kind, "by", text, linkedid FROM folio_entries ORDER BY id',
+    'SELECT folio_id, name, sha256, seconds, at FROM folio_files ORDER BY id')
+
+
+def test_folios_and_their_timelines_survive_the_way_up_and_down(empty_url: str) -> None:
+    migrate.upgrade(empty_url, '0002')
+    database = Database(empty_url, patience_s=10.0)
+    put_old_folios(database)
+    before = [rows(database, question) for question in OLD_QUESTIONS]
+    database.close()
+
+    migrate.upgrade(empty_url)
+    assert [rows(database, question) for question in OLD_QUESTIONS] == before
+    book = FolioBook(database)
+    first, second = (book.get(number_for(n)) for n in (1, 2))
+    assert first is not None and second is not None
+    assert (first.version, first.report.impact, first.report.urgency) == (0, 'medium', 'medium')
+    assert (first.reopens, first.first_contact) == (0, False)
+    assert [entry.text for entry in book.timeline(second.number)] == ['open', 'later']
+    assert [item.number for item in FolioLists(database).work_list(client='nopalera')] == [first.number]
+    assert book.open(report(call='c3'), NOW).number == number_for(3)
+    database.close()
+
+    migrate.downgrade(empty_url, '0002')
+    after = [rows(database, question) for question in OLD_QUESTIONS]
+    assert [kept[:len(old)] for kept, old in zip(after, before, strict=True)] == before and len(after[0]) == 3
+    refused(database, "UPDATE folio_entries SET text = 'x'")
+    refused(database, 'DELETE FROM folio_entries')
+    database.close()
+
+    migrate.upgrade(empty_url)
+    assert [rows(database, question) for question in OLD_QUESTIONS] == after
+    database.close()
+
+
+SOON = "'2026-11-25T00:00:00.000000Z'"
+ERASE = f"UPDATE folio_entries SET text = '(borrado)', erased_at = {SOON} WHERE id = 1"
+
+
+def test_an_entry_may_be_erased_once_and_changed_in_no_other_way(empty_url: str) -> None:
+    migrate.upgrade(empty_url, '0002')
+    database = Database(empty_url, patience_s=10.0)
+    put_old_folios(database)
+    database.close()
+    migrate.upgrade(empty_url)
+    untouched = rows(database, 'SELECT * FROM folio_entries ORDER BY id')
+    refused(database, "UPDATE folio_entries SET text = 'x' WHERE id = 1")
+    refused(database, "UPDATE folio_entries SET erased_at = NULL, text = 'x' WHERE id = 1")
+    for column, value in (('id', '99'), ('folio_id', '2'), ('at', SOON), ('kind', "'note'"), ('linkedid', "'other'")):
+        refused(database, ERASE.replace('SET ', f'SET "{column}" = {value}, '))
+    refused(database, 'DELETE FROM folio_entries WHERE id = 1')
+    assert rows(database, 'SELECT * FROM folio_entries ORDER BY id') == untouched
+
+    with database.write() as connection:
+        connection.execute(text(ERASE))
+        connection.execute(text(ERASE.replace('id = 1', 'id = 2')))        # one that has a call keeps it
+    refused(database, ERASE)
+    refused(database, 'UPDATE folio_entries SET erased_at = NULL WHERE id = 1')
+    refused(database, "UPDATE folio_entries SET text = 'open' WHERE id = 1")
+    refused(database, 'DELETE FROM folio_entries WHERE id = 1')
+    assert rows(database, 'SELECT text, linkedid FROM folio_entries ORDER BY id') == [
+        ('(borrado)', None), ('(borrado)', 'd1'), ('open', None), ('later', 'd2')]
+    refused(database, 'DELETE FROM folios WHERE id = 1')
+    refused(database, "UPDATE folios SET number = '1' WHERE id = 1")
     database.close()
 
 
