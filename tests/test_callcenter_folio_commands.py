@@ -118,7 +118,7 @@ def test_who_does_it_is_the_system_user_unless_told(mesa: Mesa) -> None:
 
 
 @pytest.mark.parametrize(('words', 'code', 'said'), [
-    ('folio start 10000007', 1, 'No folio has the number 10000007. See: mesa folio list'),
+    ('folio start 17516843', 1, 'No folio has the number 17516843. See: mesa folio list'),
     ('folio start 12345675', 1, 'Its check digit does not fit'),
     ('folio explain 12345674', 1, 'No folio has the number'),
     ('folio merge {folio} 12345674', 1, 'No folio has the number 12345674.'),
