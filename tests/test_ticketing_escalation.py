@@ -1,6 +1,9 @@
 """Escalation on both databases: who is told what, when, and once, whatever happens to the worker (mission.md 4.5)."""
+import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -15,10 +18,11 @@ from ticketing.escalation import DueStep, Escalator, UnknownEscalation, due_step
 from ticketing.folio_rows import id_of
 from ticketing.folios import FolioBook
 from ticketing.life import LIFE
+from ticketing.lifecycle import LifeCycle
 from ticketing.tables import escalations, folios, outbox
 from ticketing.terms import terms_of
 from ticketing.timing import recompute_open
-from ticketing.values import Change, EntryKind, Folio, Move, State, UnknownFolio
+from ticketing.values import OPEN_STATES, Change, EntryKind, Folio, IllegalMove, Move, State, UnknownFolio
 
 RUNGS = ('respond', '50 %', '80 %', '100 %', '+240 min')
 
@@ -186,7 +190,7 @@ def test_workers_side_by_side_tell_each_step_once(db, db_url):
     assert len(steps) == len(set(steps)) == 6 * len(RUNGS)
 
 
-def test_one_folio_that_fails_keeps_no_other_waiting(db, monkeypatch):
+def test_one_folio_that_fails_keeps_no_other_waiting(db, monkeypatch, caplog):
     first, second = open_folio(db, at('2026-11-24 08:00')), open_folio(db, at('2026-11-24 08:01'))
     told = escalation._tell
 
@@ -194,9 +198,13 @@ def test_one_folio_that_fails_keeps_no_other_waiting(db, monkeypatch):
         if one.folio.number == first:
             raise ValueError('spoilt')
         told(connection, site, one, *rest)
-    monkeypatch.setattr(escalation, '_tell', fails_on_the_first)
-    assert Escalator(db, lambda: SITE).round(at('2026-11-24 09:30')) == 1
-    assert [one.number for one in Escalator(db, lambda: SITE).list()] == [second]
+    escalator = Escalator(db, lambda: SITE)
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr(escalation, '_tell', fails_on_the_first)
+        assert [escalator.round(at('2026-11-24 09:30')) for _ in range(3)] == [1, 0, 0]
+    assert [one.number for one in escalator.list()] == [second]
+    assert len(caplog.records) == 1                    # not one every two seconds for ever
+    assert escalator.round(at('2026-11-24 09:30')) == 1
 
 
 def test_a_line_that_went_is_looked_at_no_more(db):
@@ -301,3 +309,41 @@ def test_more_folios_than_a_batch_holds_are_all_reckoned(db):
         connection.execute(insert(folios), [columns | {'id': n, 'number': f'{n:08}'} for n in range(1, 252)])
     assert recompute_open(db, SITE, opened) == 251
     assert {row.promised for row in rows(db, folios, 'promised')} == {at('2026-11-24 18:00')}
+
+
+# -- together with the life cycle ---------------------------------------------------------------------------------------------
+
+MOVES = {
+    'assign': lambda life, number, now: life.assign(number, agent='ana', by='eva', now=now),
+    'hand over': lambda life, number, now: life.assign(number, group='redes', by='eva', now=now),
+    'start': lambda life, number, now: life.start(number, by='ana', now=now),
+    'wait': lambda life, number, now: life.wait(number, waiting_for='user', reason='falta la foto', by='ana', now=now),
+    'resume': lambda life, number, now: life.resume(number, by='ana', now=now),
+    'update': lambda life, number, now: life.update(number, text='Seguimos.', by='ana', now=now),
+    'resolve': lambda life, number, now: life.resolve(number, solution='Se cambió el cable.', by='ana', now=now),
+    'reopen': lambda life, number, now: life.reopen(number, reason='sigue fallando', by='user', now=now),
+    'faster': lambda life, number, now: life.prioritise(number, impact='high', urgency='high', reason='producción', by='eva', now=now),
+    'slower': lambda life, number, now: life.prioritise(number, impact='low', urgency='low', reason='hay otra vía', by='eva', now=now),
+}
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_in_random_lives_every_stored_due_time_is_what_the_clock_says_and_every_step_is_told_once(db, seed):
+    chance = random.Random(seed)
+    life, escalator, now = LifeCycle(db, lambda: SITE), Escalator(db, lambda: SITE), at('2026-11-24 08:00')
+    numbers = [open_folio(db, now, agent=None) for _ in range(3)]
+    moves = 0
+    for _ in range(30):
+        now += timedelta(seconds=chance.choice((1, 600, 3_600, 20_000, 80_000)))
+        escalator.round(now)
+        with suppress(IllegalMove):
+            MOVES[chance.choice(list(MOVES))](life, chance.choice(numbers), now)
+            moves += 1
+        assert recompute_open(db, SITE, now) == 0
+        with db.read() as connection:
+            due = connection.scalars(select(folios.c.next_look).where(folios.c.state.not_in(OPEN_STATES))).all()
+        assert set(due) <= {None}
+    steps = [tuple(row) for row in rows(db, escalations, 'folio_id', 'step')]
+    assert len(steps) == len(set(steps))
+    assert moves > 5
+    assert len(steps) > 3

@@ -102,6 +102,7 @@ class Escalator:
     def __init__(self, db: Database, site: Callable[[], Site]) -> None:
         self._db = db
         self._site = site
+        self._failing: set[int] = set()                # each told in the log once
 
     def round(self, now: datetime) -> int:
         """Tell every step that is due, of all folios; how many. What fails on one folio is logged, and the others are served."""
@@ -145,12 +146,16 @@ class Escalator:
 
     def _try_look(self, site: Site, folio_id: int, now: datetime) -> int:
         try:
-            return self._look(site, folio_id, now)
+            told = self._look(site, folio_id, now)
         except DatabaseUnavailable:
             raise
         except Exception:
-            log.exception('folio with id %s: its escalation failed; tried again in the next round', folio_id)
+            if folio_id not in self._failing:
+                log.exception('folio with id %s: its escalation failed; tried again and again, and not told any more', folio_id)
+            self._failing.add(folio_id)
             return 0
+        self._failing.discard(folio_id)
+        return told
 
     def _look(self, site: Site, folio_id: int, now: datetime) -> int:
         with self._db.write() as connection:
