@@ -51,7 +51,7 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
 def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:
     """An admin's own templates that fail on the sample facts, by file ('mail/CLIENT/NAME.txt'), and why; names that mean nothing, too."""
     for file in site.mail_templates:
-        _, client, name = (file.split('/') + ['', ''])[:3]
+        _, client, name = [*file.split('/'), '', ''][:3]
         notice = name.rpartition('.')[0]
         if client not in site.clients or notice not in NOTICES:
             yield file, 'no such client or notice'
