@@ -46,7 +46,7 @@ class _Incoming:
 
     def lineReceived(self, line: bytes) -> None:
         if self._bytes.tell() + len(line) > MAX_BYTES:
-            raise smtp.SMTPServerError(552, f'The message is larger than {MAX_BYTES} bytes')
+            raise smtp.SMTPServerError(552, b'The message is larger than %d bytes' % MAX_BYTES)
         self._bytes.write(line + b'\r\n')
 
     def eomReceived(self) -> Deferred[None]:

@@ -8,7 +8,7 @@ from html import unescape
 
 from ticketing.mail_words import clean
 
-MAX_HTML = 2 * 1024 * 1024                             # characters of HTML that are read
+MAX_HTML = 1024 * 1024                                 # characters of HTML that are read
 MAX_TEXT = 100_000                                     # characters of text that are kept
 THANKS_WORDS = 25                                      # a longer letter says more than thanks
 
@@ -79,6 +79,8 @@ def _after(text: str, mark: str, since: int) -> int:
 
 
 def _plain(text: str) -> str:
+    if not text:
+        return ''
     # Python refuses to convert numbers of thousands of digits, with an error.
     return unescape(_HUGE_REFERENCE.sub('\ufffd', re.sub(r'[\r\n\t ]+', ' ', text)))
 
