@@ -58,11 +58,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one operation's p99 does between the smallest and the largest total."""
+    """What one operation does between the smallest and the largest total: the ratio of the p99 (of rounds), and of the p50."""
 
     database: str
     act: str
     ratio: float
+    p50_ratio: float
     p99_ms: float                                      # at the largest total
     goals: tuple[str, ...]                             # empty: nothing was promised
 
@@ -170,7 +171,9 @@ def verdicts(figures: Sequence[Figure]) -> list[Verdict]:
     for kind, act in dict.fromkeys((figure.database, figure.act) for figure in figures):
         own = sorted((f for f in figures if (f.database, f.act) == (kind, act)), key=lambda figure: figure.total)
         goals = (f'p99 at most {MOST_P99_MS[act]:g} ms', f'ratio at most {MOST_RATIO:g}') if act in MOST_P99_MS else ()
-        found.append(Verdict(kind, act, round(own[-1].round_p99_ms / own[0].round_p99_ms, 2), own[-1].p99_ms, goals))
+        first, last = own[0], own[-1]
+        found.append(Verdict(kind, act, round(last.round_p99_ms / first.round_p99_ms, 2), round(last.p50_ms / first.p50_ms, 2),
+                             last.p99_ms, goals))
     return found
 
 

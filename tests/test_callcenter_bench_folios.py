@@ -93,7 +93,7 @@ def figure(total: int, act: str, p99: float, round_p99: float) -> Figure:
 def test_verdicts(act: str, large: tuple[float, float], reached: bool) -> None:
     verdict, = verdicts([figure(1_000_000, act, *large), figure(100_000, act, 9, 9), figure(10_000, act, 2.0, 2.0)])
     assert verdict.reached is reached
-    assert (verdict.p99_ms, verdict.ratio) == (large[0], large[1] / 2)
+    assert (verdict.p99_ms, verdict.ratio, verdict.p50_ratio) == (large[0], large[1] / 2, 1.0)
 
 
 def test_no_room_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ['folios', '--sizes', '4000,2000', '--database', 'sqlite', '--scratch', str(tmp_path)]
     told = CliRunner().invoke(bench, arguments)
     assert told.exit_code == 0, told.output
-    assert 'sqlite, look up: p99 at 4000 is' in told.output and 'reached' in told.output
+    assert 'sqlite, look up: at 4000 the p99 is' in told.output and 'reached' in told.output
     scripted = CliRunner().invoke(bench, [*arguments, '--json'])
     assert {'figures', 'verdicts'} == set(json.loads(scripted.stdout))
     monkeypatch.setattr(bench_folios, 'MOST_RATIO', 0.0)

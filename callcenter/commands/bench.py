@@ -147,6 +147,7 @@ def folios_command(sizes: tuple[int, ...], database: str, scratch: Path | None, 
         say()
         for v in verdicts:
             goals = f' ({", ".join(v.goals)}: {"reached" if v.reached else "MISSED"})' if v.goals else ''
-            say(f'{v.database}, {v.act}: p99 at {sizes[-1]} is {v.ratio:.2f} times that at {sizes[0]}{goals}')
+            say(f'{v.database}, {v.act}: at {sizes[-1]} the p99 is {v.ratio:.2f} times, the p50 {v.p50_ratio:.2f} times '
+                f'that at {sizes[0]}{goals}')
     if not all(verdict.reached for verdict in verdicts):
         sys.exit(1)
