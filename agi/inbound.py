@@ -7,11 +7,10 @@ from agi.errors import CallerGone
 from agi.office import Office, Standing
 from agi.perform import Performer
 from agi.session import CallSession
-from config.phones import e164
 from config.values import User
 from ivr_flows.conversation import conversation
 from ivr_flows.decide import Decision, decide
-from ivr_flows.steps import Caller, Ending, Goodbye, ToFax, ToQueue
+from ivr_flows.steps import Caller, Ending, ToFax, ToQueue
 
 HAND_OVER_S = 5.0
 
@@ -41,16 +40,11 @@ def inbound(call: CallSession, office: Office) -> None:
 
 
 def who_calls(call: CallSession, standing: Standing) -> Caller:
-    """What the call itself tells; a trunk's or shared number selects nobody (mission.md 3.1, 3.2).
-
-    Raises UnknownLine.
-    """
+    """What the call itself tells. Raises UnknownLine."""
     line = standing.site.lines.get(call.start.args[0])
     if line is None:
         raise UnknownLine(f'no line {call.start.args[0]!r} in the site in force: run `mesa config apply`')
-    ani = e164(call.start.caller_number)
-    user = standing.directory.by_phone(line.client, ani) if ani else None
-    return Caller(line, ani, user, 'caller_id' if user else 'unknown')
+    return standing.caller(line, call.start.caller_number)
 
 
 def redecide(office: Office, standing: Standing, caller: Caller, user: User | None, by: str) -> Decision:
@@ -62,11 +56,11 @@ def redecide(office: Office, standing: Standing, caller: Caller, user: User | No
 def hand_over(call: CallSession, ending: Ending, folio: str | None) -> None:
     """Mesa's last act: the dialplan trusts only what `mesa-done` sets, and goes on at once."""
     match ending:
-        case ToQueue(queue, priority):
-            way = ('queue', queue, str(priority), folio or '')
+        case ToQueue(queue, priority, record):
+            way = ('queue', queue, str(priority), folio or '', 'yes' if record else '')
         case ToFax():
-            way = ('fax', '', '0', '')
-        case Goodbye():
-            way = ('hangup', '', '0', folio or '')
+            way = ('fax', '', '0', '', '')
+        case _:
+            way = ('hangup', '', '0', folio or '', '')
     call.run('mesa-done', 's', '1', *way, deadline_s=HAND_OVER_S)
     call.end()

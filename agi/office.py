@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from config.values import Override, Site
+from config.phones import e164
+from config.values import Line, Override, Site
+from ivr_flows.steps import Caller
 from ticketing.call_backs import CallBacks
 from ticketing.close_calls import CloseCalls
 from ticketing.directory import Directory
@@ -22,6 +24,12 @@ class Standing:
     site: Site
     directory: Directory
     notices: Mapping[str, str]                         # privacy notice's prompt -> version, which changes with its words (mission.md 3.8)
+
+    def caller(self, line: Line, presented: str | None) -> Caller:
+        """What a call itself tells of its caller; a trunk's or shared number selects nobody (mission.md 3.1, 3.2)."""
+        number = e164(presented) if presented else None
+        user = self.directory.by_phone(line.client, number) if number else None
+        return Caller(line, number, user, 'caller_id' if user else 'unknown')
 
 
 @dataclass

@@ -1,14 +1,12 @@
 """Performs the steps of a conversation: the talking ones on the telephone, the others in the office's books."""
 from __future__ import annotations
 
-import hashlib
-import wave
-from array import array
 from datetime import datetime
 from pathlib import Path
 
 from agi.errors import CallerGone
 from agi.office import Office
+from agi.recordings import SHORTEST_RECORDING_S, keep, recorded_seconds, spoken_in
 from agi.session import CallSession
 from agi.talking import GRACE_S, TALK, Talking, Verbs
 from config.values import Site
@@ -31,9 +29,6 @@ from ivr_flows.steps import (
 from ticketing import damm
 from ticketing.folios import EntryKind, Folio, Report
 from ticketing.opening_facts import receipt_of, with_terms
-
-SHORTEST_RECORDING_S = 0.5                             # Asterisk has cut the tone and the last quarter of a second off
-AUDIBLE = 300                                          # of 32768, -41 dBFS: a quiet voice is above it, the noise of a line below
 
 
 class Performer(Talking):
@@ -138,10 +133,7 @@ class Performer(Talking):
         if self.recording is None or self.number is None:
             return
         name, path = self.recording
-        seconds = recorded_seconds(path)
-        if seconds >= SHORTEST_RECORDING_S:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            self.office.folios.attach(self.number, EntryKind(name), path.name, digest, round(seconds), self.office.now())
+        keep(self.office.folios, self.number, EntryKind(name), path, self.office.now())
         self.recording = None
 
     def caller_gone(self) -> None:
@@ -149,7 +141,7 @@ class Performer(Talking):
 
         Whether he gave up is for the call log to say: he may as well be in the queue by now, because Mesa was too slow for the dialplan.
         """
-        spoken = self.recording is not None and recorded_seconds(self.recording[1]) >= SHORTEST_RECORDING_S
+        spoken = self.recording is not None and spoken_in(self.recording[1])
         if self.number is None and spoken and self.recording and self.recording[0] == 'message':
             self.opened(OpenFolio(category=None, from_message=True))
         else:
@@ -199,15 +191,3 @@ def report(site: Site, decision: Decision, linkedid: str, now: datetime, *, cate
 def status_of(folio: Folio) -> FolioStatus:
     """What a caller may hear about a folio."""
     return FolioStatus(folio.number, folio.state.replace('_', '-'), folio.report.priority, folio.holder, folio.promised)
-
-
-def recorded_seconds(path: Path) -> float:
-    """Seconds of a recording in which something can be heard; 0.0 for silence, and for no file or one cut before its first sample."""
-    try:
-        with wave.open(str(path)) as sound:
-            samples = array('h', sound.readframes(sound.getnframes()))
-            rate = float(sound.getframerate())
-    except (OSError, EOFError, ValueError, wave.Error):
-        return 0.0
-    loudest = max(max(samples, default=0), -min(samples, default=0))
-    return len(samples) / rate if loudest >= AUDIBLE else 0.0

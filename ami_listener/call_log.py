@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ami_listener.fold import CallRecord, fold
+from ami_listener.call_record import CALL_BACK, CallRecord
+from ami_listener.fold import fold
 from ami_listener.journal import insert_new
 from ami_listener.legs import Leg, moment
 from ami_listener.rows import READERS, OwnRow, own_line
@@ -30,6 +31,8 @@ OPEN_FOLIO = 'open_folio'
 MARK_ABANDONED = 'mark_abandoned'
 MARK_ANSWERED = 'mark_answered'
 TIE_MESSAGE = 'tie_message'
+KEEP_RECORDING = 'keep_recording'
+SETTLE_CALL_BACK = 'settle_call_back'
 UNSERVED = frozenset({'abandoned', 'no_agent_timeout', 'hung_up'})
 JOURNAL_BATCH = 1000                                   # rows of the journal whose calls are stored in one transaction
 PATIENCE_S = 10.0                                      # nobody waits for the books
@@ -87,22 +90,13 @@ class CallLog:
         with self._db.read(PATIENCE_S) as connection:
             return _read(connection, and_(True, *wanted), limit)
 
-    def unfoliated_fallback_calls(self) -> Sequence[CallRecord]:
-        """Calls that may deserve a folio made afterwards and have none: served by the dialplan alone (mission.md 3.7), once they are
-        over or wait in the queue; or with a voice message that nobody has tied to a folio, once they are over. Oldest first."""
-        return self._owed(OPEN_FOLIO)
-
-    def untied_messages(self) -> Sequence[CallRecord]:
-        """Calls that are over and have a folio and a voice message, whoever made them: the two may still have to be tied. Oldest first."""
-        return self._owed(TIE_MESSAGE)
-
-    def unmarked_answers(self) -> Sequence[CallRecord]:
-        """Calls that an agent took and whose folio does not know it yet, oldest first."""
-        return self._owed(MARK_ANSWERED)
-
-    def unmarked_abandons(self) -> Sequence[Abandoned]:
-        """The abandoned folios that have not been marked yet, oldest first."""
-        return tuple(fact for call in self._owed(MARK_ABANDONED) if (fact := _abandoned(call)) is not None)
+    def owed(self, duty: str) -> Sequence[CallRecord]:
+        """The calls that owe something to the folios, oldest first (`_duties` says which do)."""
+        with self._db.read(PATIENCE_S) as connection:
+            owing = connection.scalars(
+                select(call_duties.c.linkedid).where(call_duties.c.done.is_(None), call_duties.c.duty == duty)
+                .order_by(call_duties.c.id).limit(IN_AT_ONCE)).all()
+            return _read(connection, calls.c.linkedid.in_(owing), IN_AT_ONCE)[::-1] if owing else ()
 
     def attach_folio(self, linkedid: str, number: str, now: datetime) -> tuple[Abandoned, ...]:
         """Tie a call to a folio that was made afterwards. It goes through the journal, so no later fold forgets it; the first one stays."""
@@ -142,13 +136,6 @@ class CallLog:
                 insert_new(connection, journal, rows)
         return set(lost)
 
-    def _owed(self, duty: str) -> Sequence[CallRecord]:
-        with self._db.read(PATIENCE_S) as connection:
-            owing = connection.scalars(
-                select(call_duties.c.linkedid).where(call_duties.c.done.is_(None), call_duties.c.duty == duty)
-                .order_by(call_duties.c.id).limit(IN_AT_ONCE)).all()
-            return _read(connection, calls.c.linkedid.in_(owing), IN_AT_ONCE)[::-1] if owing else ()
-
     def _refresh(self, linkedids: set[str], now: datetime, mark: int | None = None) -> tuple[Abandoned, ...]:
         # Folded before the transaction, because a caller may be waiting for the writer's place; nobody else adds to the journal.
         with self._db.read(PATIENCE_S) as connection:
@@ -165,7 +152,7 @@ class CallLog:
                 insert_new(connection, call_duties, owed)
             if mark is not None:
                 _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': mark}])
-        return tuple(fact for record in records if (fact := _abandoned(record)) is not None)
+        return tuple(fact for record in records if (fact := abandoned_of(record)) is not None)
 
     def _fold(self, linkedid: str, rows: Sequence[tuple[str, str]]) -> CallRecord | None:
         try:
@@ -178,18 +165,36 @@ class CallLog:
 
 
 def _duties(call: CallRecord) -> tuple[str, ...]:
-    """What this call owes to the folios."""
-    if call.direction != 'in' or call.path == 'fallback-fax':
-        return ()
-    spoken = call.message is not None and call.ended is not None
-    if call.folio is None:
-        bypassed = call.is_fallback and (call.ended is not None or call.joined is not None)
-        return (OPEN_FOLIO,) if bypassed or spoken else ()
-    answered = call.agent is not None and call.agent_answered is not None
-    return (*((TIE_MESSAGE,) if spoken else ()), *((MARK_ANSWERED,) if answered else ()), *((MARK_ABANDONED,) if _abandoned(call) else ()))
+    """What this call owes to the folios.
+
+    A folio made afterwards, when the dialplan alone served it (mission.md 3.7; once it is over or waits in the queue), when a message was
+    spoken that nobody has tied, or when Mesa placed it and it has not named its own; marks on the folio; what was recorded; how a call-back
+    ended.
+    """
+    over = call.ended is not None
+    wanted = {
+        SETTLE_CALL_BACK: over and call.direction == 'out' and call.destination == CALL_BACK,
+        OPEN_FOLIO: call.folio is None and _may_deserve_folio(call, over),
+        TIE_MESSAGE: call.folio is not None and call.message is not None and over and _from_outside(call),
+        KEEP_RECORDING: call.folio is not None and call.recorded and over,
+        MARK_ANSWERED: call.folio is not None and call.agent is not None and call.agent_answered is not None,
+        MARK_ABANDONED: _from_outside(call) and abandoned_of(call) is not None,
+    }
+    return tuple(duty for duty, is_so in wanted.items() if is_so)
 
 
-def _abandoned(call: CallRecord) -> Abandoned | None:
+def _from_outside(call: CallRecord) -> bool:
+    return call.direction == 'in' and call.path != 'fallback-fax'
+
+
+def _may_deserve_folio(call: CallRecord, over: bool) -> bool:
+    if not _from_outside(call):
+        return over and call.direction == 'out' and call.destination != CALL_BACK
+    return (call.is_fallback and (over or call.joined is not None)) or (over and call.message is not None)
+
+
+def abandoned_of(call: CallRecord) -> Abandoned | None:
+    """When the caller gave up before he met an agent; None when he did not, or has no folio."""
     left = call.left_queue or call.ended
     if call.folio is None or call.disposition not in UNSERVED or left is None:
         return None

@@ -3,56 +3,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from ami_listener.legs import GOES_ON_US, Leg, legs_of, moment
-from ami_listener.rows import CelRow, OwnRow, QueueRow, Row
+from ami_listener.call_back_fold import call_back_of
+from ami_listener.call_record import CALL_BACK, CallRecord, login
+from ami_listener.legs import BUSY_CAUSE, GOES_ON_US, legs_of, moment
+from ami_listener.rows import CALL_BACK_ID, CelRow, OwnRow, QueueRow, Row
 
 TRUNK_CONTEXT = 'from-trunk'
+TRUNK_CHANNEL = 'PJSIP/trunk-'
 CONNECTED = 'CONNECT'
 ABANDONED = 'ABANDON'
 LEFT_QUEUE = frozenset({ABANDONED, 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY'})
 
 LAST_EVENTS = {'BRIDGE_EXIT': 1, 'APP_END': 2, 'HANGUP': 3, 'CHAN_END': 4, 'LINKEDID_END': 5}
 
-_ENDPOINT = re.compile(r'[^/]+/(.+)-[0-9a-f]{8,}(?:;[12])?')
 _WORD = re.compile(r'[a-z0-9-]{1,14}')
-
-
-@dataclass(frozen=True)
-class CallRecord:
-    """One call. Aware UTC instants; seconds are floats with microseconds; what is not known, or not yet, is None."""
-
-    linkedid: str
-    direction: str                                     # 'in' | 'out'
-    started: datetime
-    answered: datetime | None                          # by us: an agent is not needed
-    ended: datetime | None                             # None: in progress
-    line: str | None
-    dialled: str | None
-    ani: str | None
-    path: str | None                                   # 'mesa' | 'fallback-open' | 'fallback-closed' | 'fallback-stale' | 'fallback-fax'
-    why: str | None                                    # of a fallback, as the dialplan wrote it
-    destination: str | None                            # what Mesa decided: 'queue' | 'fax' | 'hangup'
-    queue: str | None                                  # the last one that the caller waited in
-    priority: int | None
-    promoted: str | None                               # the VIP queue that a long wait led to
-    joined: datetime | None
-    left_queue: datetime | None                        # connected, gave up, or sent on
-    wait_s: float | None
-    agent: str | None                                  # login
-    agent_answered: datetime | None
-    talk_s: float | None
-    message: str | None
-    folio: str | None
-    disposition: str | None                            # see `_disposition`; None: in progress
-    legs: tuple[Leg, ...] = ()
-
-    @property
-    def is_fallback(self) -> bool:
-        """Whether the dialplan served this call without Mesa (mission.md 3.7)."""
-        return self.path is not None and self.path.startswith('fallback')
 
 
 def fold(rows: Sequence[Row], login_of: Callable[[str], str] = str) -> CallRecord | None:
@@ -64,8 +30,10 @@ def fold(rows: Sequence[Row], login_of: Callable[[str], str] = str) -> CallRecor
     cel = [row for row in ordered if isinstance(row, CelRow)]
     if not cel:
         return None
-    return _Call(cel, [row for row in ordered if isinstance(row, QueueRow)], [row for row in ordered if isinstance(row, OwnRow)],
-                 login_of).record()
+    queue, own = [row for row in ordered if isinstance(row, QueueRow)], [row for row in ordered if isinstance(row, OwnRow)]
+    if cel[0].linkedid.startswith(CALL_BACK_ID):
+        return call_back_of(cel, queue, own, login_of)
+    return _Call(cel, queue, own, login_of).record()
 
 
 class _Call:
@@ -83,7 +51,7 @@ class _Call:
     def record(self) -> CallRecord:
         """The call as these rows tell it."""
         ended = self._ended()
-        done = (self.said.get('MESA_DONE', '') + '|||').split('|')
+        done = (self.said.get('MESA_DONE', '') + '||||').split('|')
         kind, _, why = self.said.get('MESA_FALLBACK', '').partition('|')
         waits = [row for row in self.caller if row.event == 'APP_START' and row.app == 'Queue']
         joined = waits[0].at_us if waits else None
@@ -99,7 +67,7 @@ class _Call:
             promoted=self.said.get('MESA_PROMOTED', '')[:80] or None, joined=_moment(joined), left_queue=_moment(left),
             wait_s=None if joined is None or left is None else _seconds(left - joined), agent=self._agent(incoming, bool(talks)),
             agent_answered=_moment(talks[0][0]) if talks else None, talk_s=self._talk_s(talks, ended),
-            message=self.said.get('MESA_MESSAGE') or None, folio=self._folio(done[3]),
+            message=self.said.get('MESA_MESSAGE') or None, recorded=done[4] == 'yes', folio=self._folio(done[3]),
             disposition=None if ended is None else self._disposition(incoming, bool(talks), joined is not None, kind, done[0]),
             legs=legs_of(self.cel))
 
@@ -151,40 +119,57 @@ class _Call:
 
     def _agent(self, incoming: bool, talked: bool) -> str | None:
         named = next((row.agent for row in reversed(self.queue) if row.event == CONNECTED), '')
-        if incoming and (named or not talked):
-            return _login(named, self.login_of)
+        if named or (incoming and not talked):
+            return login(named, self.login_of)
         if not incoming:
-            return _login(self.first.channel, self.login_of)
+            return None if self._by_us() else login(self.first.channel, self.login_of)
         channels = [row.peer for row in self.caller if row.event == 'BRIDGE_ENTER' and row.peer]
         channels += [row.channel for row in self.cel if row.event == 'BRIDGE_ENTER' and row.uniqueid != self.first.uniqueid]
-        return _login(channels[0], self.login_of) if channels else None
+        return login(channels[0], self.login_of) if channels else None
 
     def _disposition(self, incoming: bool, talked: bool, queued: bool, kind: str, destination: str) -> str:
-        """How the call ended: answered | voice_message | abandoned (in the queue) | no_agent_timeout | fax | goodbye (we hung up) |
-        hung_up (the caller did, before a queue) | failed (never served, or Asterisk died)."""
+        """How the call ended: answered | voice_message | call_back (he will be called) | abandoned (in the queue) | no_agent_timeout |
+        fax | goodbye (we hung up) | hung_up (the caller did, before a queue) | failed (never served, or Asterisk died). One that we placed:
+        answered | busy | no_answer | failed."""
         if talked:
             return 'answered'
         if 'MESA_MESSAGE' in self.said:
             return 'voice_message'
         if self._lost():
             return 'failed'
+        if 'MESA_CALL_BACK' in self.said:
+            return CALL_BACK
         if queued:
             return 'abandoned' if self._gave_up() else 'no_agent_timeout'
         if kind == 'fax' or destination == 'fax':
             return 'fax'
         if not incoming:
-            return 'failed'
+            return self._placed() if self._by_us() else 'failed'
         if destination == 'hangup':
             return 'goodbye'
         if not self._sent_off():
             return 'hung_up'
         return 'goodbye' if self._at(self.caller, 'ANSWER') else 'failed'
 
+    def _by_us(self) -> bool:
+        """Whether Mesa placed the call: it begins with a channel of a trunk that nobody called in on."""
+        return self.first.channel.startswith(TRUNK_CHANNEL)
+
+    def _placed(self) -> str:
+        """How a call that we placed ended without an agent: somebody answered Mesa itself, or did not."""
+        if self._at(self.caller, 'ANSWER'):
+            return 'answered'
+        gone = next((row for row in self.caller if row.event == 'HANGUP'), None)
+        return 'busy' if gone and gone.extra.get('hangupcause') == BUSY_CAUSE else 'no_answer'
+
     def _gave_up(self) -> bool:
-        """Whether the caller hung up while he waited. queue_log knows; until its line is here the channel events tell."""
+        """Whether the caller hung up while he waited, or while he was asked what to do instead.
+
+        queue_log knows; until its line is here the channel events tell.
+        """
         told = [row.event for row in self.queue if row.event in LEFT_QUEUE]
         if told:
-            return told[-1] == ABANDONED
+            return told[-1] in (ABANDONED, 'EXITWITHKEY')
         left, gone = self._queue_end(), self._ended()
         return not self._sent_off() and (left is None or gone is None or gone - left <= GOES_ON_US)
 
@@ -196,15 +181,6 @@ class _Call:
 def _order(row: Row) -> tuple[int, int, str]:
     """By time; Asterisk gives the last events of a channel one and the same."""
     return row.at_us, LAST_EVENTS.get(row.event, 0), row.uniqueid if isinstance(row, CelRow) else ''
-
-
-def _login(name: str, login_of: Callable[[str], str]) -> str | None:
-    """The agent's login from a channel's name, an interface or a login."""
-    endpoint = _ENDPOINT.fullmatch(name)
-    extension = endpoint[1] if endpoint else name.rpartition('/')[2]
-    if not extension:
-        return None
-    return (name if name and '/' not in name else login_of(extension))[:80]
 
 
 def _moment(at_us: int | None) -> datetime | None:

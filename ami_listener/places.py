@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from ami_listener.rows import CALL_BACK_ID, PLACE_END
 from config.phones import national
 from ticketing.call_backs import CallBack
 
 log = logging.getLogger(__name__)
-PREFIX = 'call-back-'
-PLACE_END = '-place'                                   # the uniqueid of the end that stands in the queue; ami_listener/rows.py knows it
 WAITING_CONTEXT = 'mesa-call-back-wait'
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,8 +63,8 @@ class Places:
 def places_of(channels: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
     """The silent ends of the places among Asterisk's channels."""
     return tuple(
-        Place(str(one['Uniqueid']).removeprefix(PREFIX).partition('-')[0], str(one['Channel']), one.get('Context') == WAITING_CONTEXT)
-        for one in channels if str(one.get('Uniqueid', '')).startswith(PREFIX) and not str(one['Uniqueid']).endswith(PLACE_END))
+        Place(str(one['Uniqueid']).removeprefix(CALL_BACK_ID).partition('-')[0], str(one['Channel']), one.get('Context') == WAITING_CONTEXT)
+        for one in channels if str(one.get('Uniqueid', '')).startswith(CALL_BACK_ID) and not str(one['Uniqueid']).endswith(PLACE_END))
 
 
 def missing(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[dict[str, Any], ...]:
@@ -81,7 +80,7 @@ def unneeded(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[s
 
 def order_of(call_back: CallBack, serial: str) -> dict[str, Any]:
     """What Asterisk is told. The linkedid is new each time: a place that was lost is another call."""
-    linkedid = f'{PREFIX}{call_back.id}-{serial}'
+    linkedid = f'{CALL_BACK_ID}{call_back.id}-{serial}'
     tenths = (call_back.joined_at - EPOCH).total_seconds() * 10
     variables = {
         'MESA_CALL_BACK': call_back.id, 'MESA_QUEUE': call_back.queue, 'MESA_PRIORITY': call_back.priority, 'MESA_JOINED': round(tenths),

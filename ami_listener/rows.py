@@ -14,6 +14,8 @@ from typing import Any
 CEL_FIELDS = ('eventenum', 'eventtime', 'uniqueid', 'linkedid', 'channame', 'name', 'num', 'ani', 'dnid', 'exten', 'context', 'appname',
               'appdata', 'peer', 'userdeftype', 'eventextra')         # in the order of asterisk-conf/cel_custom.conf.j2
 LONGEST_ID = 150
+CALL_BACK_ID = 'call-back-'                                           # how the linkedid of a call-back begins; ours to choose
+PLACE_END = '-place'                                                  # how the end of it that stands in the queue is called
 
 _EVENT = re.compile(r'[A-Z_]{1,40}')
 _SECONDS = re.compile(r'[0-9]{1,10}')                                 # ten digits reach the year 2286; more is no time of ours
@@ -98,6 +100,8 @@ def read_queue(line: str) -> QueueRow:
     if len(fields[1]) > LONGEST_ID:
         raise NotARow('no channel identity')
     linkedid = '' if fields[1] == 'NONE' else fields[1]
+    if linkedid.startswith(CALL_BACK_ID):
+        linkedid = linkedid.removesuffix(PLACE_END)
     return QueueRow(fields[4], int(fields[0]) * 1_000_000, linkedid, fields[2], fields[3], tuple(fields[5:]))
 
 

@@ -15,7 +15,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from ami_listener.board import Board, after, fresh_board
-from ami_listener.bookkeeper import Bookkeeper, MarkAbandoned, MarkAnswered, OpenFolio
+from ami_listener.bookkeeper import Bookkeeper, Folios
 from ami_listener.connection import AmiConnection, AmiError, LinkState, Pace
 from ami_listener.events import Booted, CallerLeft, ChannelGone, read_event
 from storage.engine import Database
@@ -30,18 +30,17 @@ STOP_PATIENCE_S = 15.0
 class ListenerService(Service):
     """Listens to one Asterisk and keeps its call log. Start and stop it on the reactor's thread.
 
-    `now` is Mesa's clock; `open_folio`, `mark_abandoned` and `mark_answered` as in Bookkeeper, called on the thread of the books.
-    `login_of` names the agent of an extension. `board` and `link_state` may be read on the reactor's thread at any time.
+    `now` is Mesa's clock; `folios` is called on the thread of the books; `login_of` names the agent of an extension.
+    `board` and `link_state` may be read on the reactor's thread at any time.
     """
 
     def __init__(self, reactor: Any, db: Database, log_folder: Path, address: tuple[str, int], credentials: tuple[str, str],
-                 now: Callable[[], datetime], *, open_folio: OpenFolio, mark_abandoned: MarkAbandoned,
-                 mark_answered: MarkAnswered,
+                 now: Callable[[], datetime], *, folios: Folios,
                  login_of: Callable[[str], str] = str, pace: Pace = Pace()) -> None:
         self.name = 'ami_listener'
         self._reactor = reactor
         self._now = now
-        self._books = Bookkeeper(db, log_folder, now, open_folio, mark_abandoned, mark_answered, time.monotonic, login_of)
+        self._books = Bookkeeper(db, log_folder, now, folios, time.monotonic, login_of)
         self._ami = AmiConnection(address, credentials, on_event=self._hear, on_up=self._came_up, on_state=self._state_changed, pace=pace)
         self._wake = threading.Event()
         self._stopping = threading.Event()

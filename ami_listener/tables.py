@@ -5,7 +5,7 @@ The journal keeps Asterisk's own lines; everything else here can be made again f
 """
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from storage.tables import metadata
 from storage.types import RowId, UtcDateTime
@@ -73,6 +73,7 @@ calls = Table(
     Column('agent_answered', UtcDateTime),
     Column('talk_s', Float),
     Column('message', Text),                                       # file of the voice message
+    Column('recorded', Boolean, nullable=False),                   # the conversation, with the caller's leave
     Column('folio', String(20)),
     Column('disposition', String(24)),                             # NULL: in progress
     Index('calls_by_started', 'started'),
@@ -99,7 +100,7 @@ call_duties = Table(
     'call_duties', metadata,
     Column('id', RowId, primary_key=True, autoincrement=True),
     Column('linkedid', String(160), nullable=False),
-    Column('duty', String(24), nullable=False),                    # 'open_folio' | 'mark_abandoned'
+    Column('duty', String(24), nullable=False),                    # see ami_listener/call_log.py
     Column('created', UtcDateTime, nullable=False),
     Column('tries', Integer, nullable=False),
     Column('error', String(400)),                                  # of the last try

@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +95,12 @@ class Serving:
 
     def listener_service(self) -> Any:
         from ami_listener.service import ListenerService
+        from callcenter.afterwards import Afterwards
         place = self.instance.place
         secrets = self.instance.secrets(self.standing().site)
         return ListenerService(
             self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
-            open_folio=self.open_folio_of_call, mark_abandoned=self.mark_abandoned, mark_answered=self.mark_answered,
+            folios=Afterwards(self.office, place.recordings, lambda moment: self.clock.set_to() or moment),
             login_of=self.login_of)
 
     def mail_door_service(self) -> Any:
@@ -123,16 +123,6 @@ class Serving:
         from callcenter.duties import duties
         for duty in duties(self):
             self.every(duty.every_s, duty.work, duty.name)
-
-    def open_folio_of_call(self, call: Any) -> str | None:
-        from callcenter.afterwards import folio_of_call
-        return folio_of_call(self.office, call, self.clock.set_to() or call.started)
-
-    def mark_abandoned(self, linkedid: str, at: datetime) -> None:
-        self.folios.mark_abandoned(linkedid, self.clock.set_to() or at)
-
-    def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None:
-        self.folios.mark_answered(linkedid, agent, self.clock.set_to() or at)
 
     def login_of(self, extension: str) -> str:
         """The agent who has this extension; the extension itself when nobody has."""

@@ -13,7 +13,7 @@ from callcenter.listening import PromptTexts
 from config.load import load
 from config.place import Place
 from config.values import Override, Site
-from ivr_flows.conversation import MESSAGE_NOTICE
+from ivr_flows.conversation import MESSAGE_NOTICE, RECORDING_NOTICE
 from storage.engine import DatabaseUnavailable
 from ticketing.directory import Directory
 from ticketing.overrides import Overrides
@@ -52,7 +52,7 @@ def read_standing(folder: Path) -> Standing:
 def notice_versions(site: Site) -> dict[str, str]:
     """The privacy notices that callers of this site may hear, each with a digest of its words."""
     texts = PromptTexts.load(site.prompt_texts)
-    prompts = {MESSAGE_NOTICE, *(client.privacy_notice for client in site.clients.values())}
+    prompts = {MESSAGE_NOTICE, RECORDING_NOTICE, *(client.privacy_notice for client in site.clients.values())}
     return {prompt: f'{prompt} {hashlib.sha256(texts.text(prompt).encode()).hexdigest()[:8]}' for prompt in prompts}
 
 

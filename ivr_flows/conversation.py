@@ -6,6 +6,7 @@ that a caller who knows his way can interrupt it with a key.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 from config.hours import Reason
@@ -38,6 +39,7 @@ FOLIO_DIGITS = 8
 EMPLOYEE_DIGITS = 12
 REPEATS = 3
 MESSAGE_NOTICE = 'mesa/privacy-message'                # before every voice message, also in the dialplan's own fallback
+RECORDING_NOTICE = 'mesa/privacy-recording'            # before a conversation that is recorded
 Flow = Generator[Any, Any, Any]
 ToEnd = Generator[Any, Any, Ending]
 Redecide = Callable[[User | None, str], Decision]
@@ -48,6 +50,22 @@ def conversation(site: Site, decision: Decision, find_user: Callable[[str], User
 
     `find_user` answers an employee number of this client; `redecide` decides again once the caller is known.
     """
+    ending = yield from served(site, decision, find_user, redecide)
+    if isinstance(ending, ToQueue) and decision.policy.recording:
+        return replace(ending, record=(yield from may_record()))
+    return ending
+
+
+def may_record() -> Flow:
+    """Before a conversation is recorded: the notice, and what he says to it (mission.md 3.8)."""
+    accepted = yield from privacy(RECORDING_NOTICE)
+    if not accepted:
+        yield Say(('mesa/privacy-refused',))
+    return accepted
+
+
+def served(site: Site, decision: Decision, find_user: Callable[[str], User | None], redecide: Redecide) -> ToEnd:
+    """The conversation itself."""
     if decision.destination is Destination.FAX:
         return ToFax()
     lead: Prompts = (decision.message,) if decision.message else ()

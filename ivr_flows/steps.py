@@ -160,6 +160,7 @@ class ToQueue:
 
     queue: str
     priority: int
+    record: bool = False                               # he was told and did not refuse (mission.md 3.8)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agi.perform import recorded_seconds
+from agi.recordings import recorded_seconds
 
 
 def write(path: Path, seconds: float, peak: int) -> Path:

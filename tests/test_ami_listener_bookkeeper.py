@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from ami_listener.bookkeeper import RETRY_S, SETTLING_S, Bookkeeper
-from ami_listener.call_log import CallLog, CallRecord
+from ami_listener.bookkeeper import DUTIES, RETRY_S, SETTLING_S, Bookkeeper
+from ami_listener.call_log import TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.fold import fold
 from storage.engine import Database
 from tests.recorded_calls import RECORDED
@@ -57,6 +57,8 @@ class Office:
         self.asked: list[str] = []
         self.abandoned: dict[str, datetime] = {}
         self.answered: dict[str, str] = {}
+        self.recorded: list[str] = []
+        self.settled: list[tuple[str, str | None]] = []
         self.refuses = False
         self.seconds = 0.0
 
@@ -74,8 +76,14 @@ class Office:
     def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None:
         self.answered[linkedid] = agent
 
+    def keep_recording(self, call: CallRecord) -> None:
+        self.recorded.append(call.linkedid)
+
+    def settle_call_back(self, call: CallRecord) -> None:
+        self.settled.append((call.linkedid, call.disposition))
+
     def bookkeeper(self, db: Any, folder: Path) -> Bookkeeper:
-        return Bookkeeper(db, folder, lambda: NOW, self.open_folio, self.mark_abandoned, self.mark_answered, lambda: self.seconds)
+        return Bookkeeper(db, folder, lambda: NOW, self, lambda: self.seconds)
 
 
 @pytest.fixture
@@ -125,7 +133,7 @@ def test_killed_at_any_transaction_nothing_is_lost(db: Database, folder: Path) -
         assert call.legs == whole.legs and call.disposition == whole.disposition
     assert office.folios == {linkedid('fallback_message'): '20000000'}
     assert set(office.abandoned) == {linkedid('abandoned')}
-    assert log.unfoliated_fallback_calls() == log.unmarked_abandons() == log.unmarked_answers() == ()
+    assert [call for duty in DUTIES for call in log.owed(duty.name) if duty.name != TIE_MESSAGE] == []
 
 
 def test_a_folio_that_cannot_be_made_now_is_made_later(db: Database, folder: Path) -> None:
@@ -164,10 +172,10 @@ def test_a_message_after_a_long_wait_is_tied_to_the_folio_that_the_call_has(db: 
     office.refuses = True
     books.round()
     log = CallLog(db)
-    assert [call.linkedid for call in log.untied_messages()] == [linkedid('fallback_message'), linkedid('no_agent_then_message')]
+    assert [call.linkedid for call in log.owed(TIE_MESSAGE)] == [linkedid('fallback_message'), linkedid('no_agent_then_message')]
     office.refuses = False
     office.seconds += RETRY_S
     books.round()
-    assert log.untied_messages() == ()
+    assert log.owed(TIE_MESSAGE) == ()
     call, whole = log.get(linkedid('no_agent_then_message')), fold(RECORDED['no_agent_then_message'].rows)
     assert call is not None and whole is not None and call.folio == whole.folio

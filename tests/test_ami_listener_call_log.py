@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from ami_listener import call_log as module
-from ami_listener.call_log import MARK_ABANDONED, OPEN_FOLIO, Abandoned, CallLog
+from ami_listener.call_log import MARK_ABANDONED, OPEN_FOLIO, Abandoned, CallLog, abandoned_of
 from ami_listener.fold import fold
 from ami_listener.journal import insert_new
 from ami_listener.rows import READERS
@@ -100,14 +100,14 @@ def test_a_fallback_call_waits_for_its_folio_and_keeps_it(db: Database) -> None:
     record(db, 'fallback_message', 'simple', 'answered')
     log = CallLog(db)
     log.catch_up(NOW)
-    assert [call.linkedid for call in log.unfoliated_fallback_calls()] == [linkedid('fallback_message')]
+    assert [call.linkedid for call in log.owed(OPEN_FOLIO)] == [linkedid('fallback_message')]
     log.attach_folio(linkedid('fallback_message'), '20000007', NOW)
     log.attach_folio(linkedid('fallback_message'), '99999999', NOW)                           # the first one stays
-    assert log.unfoliated_fallback_calls() == ()
+    assert log.owed(OPEN_FOLIO) == ()
     log.refresh([linkedid('fallback_message')], NOW)
     call = log.get(linkedid('fallback_message'))
     assert call is not None and call.folio == '20000007'
-    assert log.unfoliated_fallback_calls() == ()
+    assert log.owed(OPEN_FOLIO) == ()
 
 
 def test_a_fallback_caller_who_still_waits_gets_his_folio_already(db: Database) -> None:
@@ -116,17 +116,17 @@ def test_a_fallback_caller_who_still_waits_gets_his_folio_already(db: Database) 
     log = CallLog(db)
     write(db, 'cel', recording.cel[:queued])
     log.catch_up(NOW)
-    assert log.unfoliated_fallback_calls() == ()
+    assert log.owed(OPEN_FOLIO) == ()
     write(db, 'cel', recording.cel[queued:queued + 1])
     log.catch_up(NOW)
-    assert [call.ended for call in log.unfoliated_fallback_calls()] == [None]
+    assert [call.ended for call in log.owed(OPEN_FOLIO)] == [None]
 
 
 def test_a_message_that_nobody_tied_to_a_folio_is_owed_one(db: Database) -> None:
     write(db, 'cel', [line for line in RECORDED['fallback_message'].cel if 'MESA_FALLBACK' not in line])
     log = CallLog(db)
     log.catch_up(NOW)
-    assert [call.message for call in log.unfoliated_fallback_calls()] == ['/var/spool/a.wav']
+    assert [call.message for call in log.owed(OPEN_FOLIO)] == ['/var/spool/a.wav']
 
 
 def test_giving_up_is_reported_until_it_is_settled(db: Database) -> None:
@@ -136,12 +136,12 @@ def test_giving_up_is_reported_until_it_is_settled(db: Database) -> None:
     assert call is not None and call.left_queue is not None
     fact = Abandoned(linkedid('abandoned'), '12345674', call.left_queue)
     assert log.catch_up(NOW) == (fact,)
-    assert log.unmarked_abandons() == (fact,)
+    assert [abandoned_of(call) for call in log.owed(MARK_ABANDONED)] == [fact]
     log.failed(fact.linkedid, MARK_ABANDONED, 'the folio book is shut')
-    assert log.unmarked_abandons() == (fact,)
+    assert [abandoned_of(call) for call in log.owed(MARK_ABANDONED)] == [fact]
     log.settle(fact.linkedid, MARK_ABANDONED, NOW)
     assert log.refresh([fact.linkedid], NOW) == (fact,)
-    assert log.unmarked_abandons() == ()
+    assert log.owed(MARK_ABANDONED) == ()
     with db.read() as connection:
         marking = select(call_duties.c.tries, call_duties.c.done).where(call_duties.c.duty == MARK_ABANDONED)
         assert connection.execute(marking).all() == [(1, NOW)]
@@ -166,7 +166,7 @@ def test_a_fallback_caller_who_gave_up_is_reported_with_the_folio_made_afterward
     log = CallLog(db)
     assert log.catch_up(NOW) == ()
     assert [fact.folio for fact in log.attach_folio(linkedid('abandoned'), '20000007', NOW)] == ['20000007']
-    assert [fact.folio for fact in log.unmarked_abandons()] == ['20000007']
+    assert [call.folio for call in log.owed(MARK_ABANDONED)] == ['20000007']
 
 
 def test_a_call_under_which_asterisk_died_is_closed_at_its_next_start(db: Database) -> None:
@@ -223,4 +223,4 @@ def test_absurd_texts_fit_into_the_tables(db: Database) -> None:
     assert call is not None and call.why is not None and call.queue is not None
     assert (len(call.why), len(call.queue)) == (200, 80)
     log.failed(recording.linkedid, OPEN_FOLIO, long)
-    assert len(log.unfoliated_fallback_calls()) == 1
+    assert len(log.owed(OPEN_FOLIO)) == 1

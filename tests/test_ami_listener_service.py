@@ -28,13 +28,21 @@ class Desk:
         self.opened = threading.Event()
         self.marked = threading.Event()
         self.service = ListenerService(
-            None, db, folder, server.address, ('mesa', password), lambda: NOW, open_folio=self.open_folio,
-            mark_abandoned=lambda *_: self.marked.set(), mark_answered=lambda *_: None,
+            None, db, folder, server.address, ('mesa', password), lambda: NOW, folios=self,
             pace=Pace(first_s=0.01, longest_s=0.05, patience_s=5))
 
     def open_folio(self, call: CallRecord) -> str:
         self.opened.set()
         return '20000007'
+
+    def mark_abandoned(self, linkedid: str, at: datetime) -> None:
+        self.marked.set()
+
+    def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None: ...
+
+    def keep_recording(self, call: CallRecord) -> None: ...
+
+    def settle_call_back(self, call: CallRecord) -> None: ...
 
     def write(self, *names: str) -> None:
         """Asterisk writes these calls."""

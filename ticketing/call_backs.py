@@ -159,6 +159,12 @@ class CallBacks:
                     _tell(connection, attempt.folio_id, GIVEN_UP_TEXT, 'mesa', now)
             return True
 
+    def folio_of_placed(self, linkedid: str) -> str | None:
+        """The folio for which we placed a call, of whatever kind."""
+        placed = select(folios.c.number).join(outbound_calls, outbound_calls.c.folio_id == folios.c.id)
+        with self._db.read() as connection:
+            return connection.scalar(placed.where(outbound_calls.c.linkedid == linkedid))
+
     def owner(self, linkedid: str) -> CallBack | None:
         """The call-back that an attempt belongs to."""
         owner = select(outbound_calls.c.owner_id).where(outbound_calls.c.linkedid == linkedid, outbound_calls.c.kind == KIND)

@@ -128,12 +128,14 @@ class FolioBook:
                 folios.c.linkedid == linkedid, folios.c.abandoned_at.is_(None)))
             return any(added)
 
-    def attach(self, number: str, kind: EntryKind, name: str, sha256: str, seconds: int, now: datetime) -> bool:
+    def attach(self, number: str, kind: EntryKind, name: str, sha256: str, seconds: int, now: datetime,
+               heard: str | None = None) -> bool:
         """Add a recording, by its file name and digest, to a folio; False when it is there already. Raises UnknownFolio.
 
-        `kind` is DESCRIPTION or MESSAGE; `seconds` is its length.
+        `kind` is DESCRIPTION, MESSAGE or RECORDING; `seconds` is its length; `heard` the version of the privacy notice that was accepted
+        before, when no other entry tells of it (mission.md 3.8).
         """
-        if kind not in (EntryKind.DESCRIPTION, EntryKind.MESSAGE):
+        if kind not in (EntryKind.DESCRIPTION, EntryKind.MESSAGE, EntryKind.RECORDING):
             raise ValueError(f'a file cannot be attached as {kind}')
         with self._db.write() as connection:
             folio_id = locked(connection, number)
@@ -142,7 +144,10 @@ class FolioBook:
                 return False
             connection.execute(insert(folio_files).values(
                 folio_id=folio_id, kind=kind, name=name, sha256=sha256, seconds=seconds, at=now))
-            add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', 'caller', now)
+            by = 'mesa' if kind is EntryKind.RECORDING else 'caller'
+            add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', by, now)
+            if heard is not None:
+                add_entry(connection, folio_id, EntryKind.PRIVACY, f'{heard}: accepted', 'caller', now)
             return True
 
     def _one(self, wanted: Select[Any]) -> Folio | None:

@@ -1,16 +1,18 @@
 """`mesa simulate`: what happens when X calls Y at time T, by the code that answers the phone (mission.md 8.2)."""
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import click
 
+from agi.office import Standing
 from callcenter.clock import parse_instant
 from callcenter.console import Complaint, print_json, say
 from callcenter.reading import Reading, pass_reading
 from config.phones import e164, national
-from config.values import Line, Site, User
+from config.values import Line, Site
 from ivr_flows.decide import Decision, decide
 from ivr_flows.steps import Caller
 from ticketing.directory import Directory
@@ -28,8 +30,7 @@ def simulate(reading: Reading, number: str, ani: str | None, employee: str | Non
     """Tell what would happen to a call to NUMBER, and which rule decides."""
     site = reading.edited_site() if edited else reading.site()
     line = line_of(site, number)
-    directory = Directory(site.clients)
-    caller = caller_of(directory, line, ani, employee)
+    caller = caller_of(Standing(site, Directory(site.clients), {}), line, ani, employee)
     now = parse_instant(at, site.calendars[line.calendar].zone) if at else reading.now(site)
     decision = decide(site, caller, reading.overrides(now), now)
     facts = facts_of(decision, now)
@@ -52,17 +53,14 @@ def line_of(site: Site, number: str) -> Line:
     return line
 
 
-def caller_of(directory: Directory, line: Line, ani: str | None, employee: str | None) -> Caller:
+def caller_of(standing: Standing, line: Line, ani: str | None, employee: str | None) -> Caller:
     """The caller as the telephone would know him. Complaint for a number that is none."""
     number = e164(ani) if ani else None
     if ani and number is None and ani not in ('anonymous', 'unknown'):
         raise Complaint(f'--from {ani}: this is not a telephone number. Write ten digits, E.164 (+52...), or anonymous.', 2)
-    user: User | None = directory.by_phone(line.client, number) if number else None
-    by = 'caller_id' if user else 'unknown'
-    if user is None and employee:
-        user = directory.by_employee_number(line.client, employee)
-        by = 'employee_number' if user else 'unknown'
-    return Caller(line, number, user, by)
+    caller = standing.caller(line, number)
+    named = standing.directory.by_employee_number(line.client, employee) if employee and caller.user is None else None
+    return replace(caller, user=named, by='employee_number') if named else caller
 
 
 def facts_of(decision: Decision, now: datetime) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column('agent_answered', UtcDateTime),
         sa.Column('talk_s', sa.Float),
         sa.Column('message', sa.Text),
+        sa.Column('recorded', sa.Boolean, nullable=False),
         sa.Column('folio', sa.String(20)),
         sa.Column('disposition', sa.String(24)),
         sa.PrimaryKeyConstraint('linkedid', name=op.f('pk_calls')))

@@ -12,6 +12,7 @@ from tests.real.callers import NOPALERA, Books, eventually, phone_of
 from tests.real.instance import RealMesa
 from tests.real.phones import AgentPhone, agent, caller
 from ticketing.call_backs import CallBack, CallBacks
+from ticketing.folios import EntryKind
 
 TUESDAY = '2026-11-24T10:00'
 TRUNK = '127.0.0.2'
@@ -79,6 +80,11 @@ def kept(mesa: RealMesa, state: str | None = 'waiting') -> tuple[CallBack, ...]:
         db.close()
 
 
+def talking(mesa: RealMesa) -> None:
+    """Wait until agent and caller are connected: two bridges, that of the queue and that of the dialled leg."""
+    eventually(lambda: mesa.asterisk_cli('bridge show all'), lambda text: text.count(' basic ') == 2, 'both are connected')
+
+
 def test_a_caller_leaves_the_queue_and_is_called_back(make_mesa: Callable[..., RealMesa]) -> None:
     port = free_port()
     mesa = make_mesa(edit=outbound_to(port), clock=TUESDAY)
@@ -96,16 +102,26 @@ def test_a_caller_leaves_the_queue_and_is_called_back(make_mesa: Callable[..., R
     eventually(lambda: mesa.asterisk_cli('queue show nopalera-standard'), lambda text: 'mesa-call-back' in text, 'the place in the queue')
     with UserPhone(mesa, port) as home, agent(mesa.instance, 'ana', auto_answer_s=0.2) as ana:
         ana.expect_talk(30)
-        assert user.phones[0][-10:] in home.expect_ring() or True
+        home.expect_ring()
         home.answer()
-        home.listen()
-        home.expect_audio()
         home.press('1')
+        talking(mesa)
         ana.listen()
         home.speak(1.0)
         ana.expect_audio()
+        home.listen()
+        ana.speak(1.0)
+        home.expect_audio()
         home.hang_up()
         ana.expect_over()
     (served,) = eventually(lambda: kept(mesa, 'served'), lambda found: len(found) == 1, 'the call-back served')
     assert served.attempts == 1
+    (said,) = [entry for entry in books.entries(folio.number, EntryKind.CALL_BACK) if entry.call != linkedid]
+    record = books.call(said.call, folio.number)
+    assert (record.direction, record.disposition, record.agent, record.dialled) == ('out', 'answered', 'ana', phone_of(user))
+    assert record.queue == 'nopalera-standard' and record.line == waiting.line and record.talk_s and record.talk_s > 1.5
+    assert [leg.disposition for leg in record.legs] == ['ANSWERED']
+    eventually(lambda: books.entries(folio.number, EntryKind.ANSWERED), lambda found: [one.call for one in found] == [said.call], 'answered')
+    assert books.call(linkedid, folio.number).disposition == 'call_back'
+    assert not books.entries(folio.number, EntryKind.ABANDONED)
     books.close()
