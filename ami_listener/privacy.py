@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -75,7 +75,8 @@ def nameless(line: str) -> str:
     return text.getvalue()
 
 
-def _redact(db: Database, table: Table, columns: Iterable[str], conditions: list[ColumnElement[bool]], redact: Callable[[str], str]) -> int:
+def _redact(db: Database, table: Table, columns: Iterable[str], conditions: Sequence[ColumnElement[bool]],
+            redact: Callable[[str], str]) -> int:
     if not conditions:
         return 0
     with db.read(PATIENCE_S) as connection:
