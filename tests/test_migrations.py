@@ -139,6 +139,7 @@ def test_folios_and_their_timelines_survive_the_way_up_and_down(empty_url: str) 
     assert first is not None and second is not None
     assert (first.version, first.report.impact, first.report.urgency) == (0, 'medium', 'medium')
     assert (first.reopens, first.first_contact) == (0, False)
+    assert (first.report.next_look, second.report.next_look) == (NOW, None)                # the clock of the open one is looked at
     assert [entry.text for entry in book.timeline(second.number)] == ['open', 'later']
     assert [item.number for item in FolioLists(database).work_list(client='nopalera')] == [first.number]
     assert book.open(report(call='c3'), NOW).number == number_for(3)

@@ -71,6 +71,8 @@ def _only(condition: str) -> dict[str, Any]:
 def upgrade() -> None:
     for column in folio_columns():
         op.add_column('folios', column)
+    # The clocks of folios that are open already: the first round of the ladder reckons them.
+    op.execute(f'UPDATE folios SET next_look = clock_starts WHERE {OPEN}')
     op.create_index('folios_of_client', 'folios', ['client', 'opened_at'])
     op.create_index('folios_open', 'folios', ['client', 'promised'], **_only(OPEN))
     op.create_index('folios_of_agent', 'folios', ['agent', 'promised'], **_only(f'agent IS NOT NULL AND {OPEN}'))
