@@ -52,7 +52,7 @@ def _judged(attachment: Attachment, megabytes: int) -> Kept:
     return Kept(attachment.title, attachment.kind, size, hashlib.sha256(attachment.data).hexdigest(), refused)
 
 
-def attach(connection: Connection, folio_id: int, letter: Letter, kept: tuple[Kept, ...], now: datetime) -> None:
+def attach(connection: Connection, folio_id: int, letter: Letter, kept: tuple[Kept, ...], by: str, now: datetime) -> None:
     """Tie a letter's files to its folio, each once."""
     for file in dict.fromkeys(kept):
         same = (folio_files.c.folio_id == folio_id, folio_files.c.name == file.sha256)
@@ -62,12 +62,7 @@ def attach(connection: Connection, folio_id: int, letter: Letter, kept: tuple[Ke
             connection.execute(insert(folio_files).values(
                 folio_id=folio_id, kind='attachment', name=file.sha256, sha256=file.sha256, seconds=0, at=now, title=file.title,
                 content_type=file.kind, size=file.size))
-        add_entry(connection, folio_id, EntryKind.ATTACHMENT, file.words, who(letter), now)
+        add_entry(connection, folio_id, EntryKind.ATTACHMENT, file.words, by, now)
     if letter.dropped_attachments:
         add_entry(connection, folio_id, EntryKind.ATTACHMENT,
-                  f'{letter.dropped_attachments} archivos más no se guardaron: se leen {MAX_ATTACHMENTS} por mensaje', who(letter), now)
-
-
-def who(letter: Letter) -> str:
-    """The sender as a timeline names him."""
-    return letter.sender[:64] or 'email'
+                  f'{letter.dropped_attachments} archivos más no se guardaron: se leen {MAX_ATTACHMENTS} por mensaje', by, now)

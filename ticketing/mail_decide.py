@@ -50,7 +50,7 @@ class Opens:
 
 @dataclass(frozen=True)
 class Joins:
-    """It joins a folio, which may make it move: RESUME or REOPEN. `by` is who speaks: 'user', 'contact' or an address."""
+    """It joins a folio, which may make it move: RESUME or REOPEN. `by` is who speaks: 'user', 'contact' or 'email', somebody else."""
 
     number: str
     client: str
@@ -151,12 +151,13 @@ def _joins(letter: Letter, folio: Answered, site: Site, now: datetime) -> Joins 
 
 
 def _speaker(letter: Letter, folio: Answered, site: Site) -> str:
+    # No address: what stands in `by` can never be erased (mission.md 4.1).
     client = site.clients.get(folio.client)
     if folio.user_email and folio.user_email.lower() == letter.sender:
         return 'user'
     if client and client.contact and client.contact.email.lower() == letter.sender:
         return 'contact'
-    return letter.sender[:64] or 'user'
+    return 'email'
 
 
 def move_of(letter: Letter, state: State, waiting_for: str | None) -> Move | None:

@@ -11,7 +11,7 @@ from config.values import Site
 from ticketing.folio_rows import add_entry, locked
 from ticketing.letters import is_address
 from ticketing.lifecycle import reopened
-from ticketing.mail_attachments import Kept, attach, who
+from ticketing.mail_attachments import Kept, attach
 from ticketing.mail_decide import Ignores, Joins, Opens
 from ticketing.mail_reader import Letter, Unreadable
 from ticketing.notices import release
@@ -23,6 +23,7 @@ from ticketing.values import EntryKind, Intake, Move, Report
 
 MAX_SUMMARY = 200
 MAX_REASON = 300
+USER = 'user'                                          # never an address: what stands in `by` can never be erased
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ def open_folio(connection: Connection, letter: Letter, planned: Opens, kept: tup
     folio = store(connection, [Wanted(report, now, receipt_of(report, site, now))])[0]
     assert folio is not None                           # only a call can have a folio already
     folio_id = locked(connection, folio.number)
-    add_entry(connection, folio_id, EntryKind.EMAIL_IN, _told(letter, letter.text), who(letter), now)
-    attach(connection, folio_id, letter, kept, now)
+    add_entry(connection, folio_id, EntryKind.EMAIL_IN, _told(letter, letter.text), USER, now)
+    attach(connection, folio_id, letter, kept, USER, now)
     if planned.refers_to:
         old = locked(connection, planned.refers_to)
-        add_entry(connection, folio_id, EntryKind.NOTE, f'Responde al folio {planned.refers_to}, que ya está cerrado', who(letter), now)
-        add_entry(connection, old, EntryKind.NOTE, f'Llegó una respuesta por correo; se abrió el folio {folio.number}', who(letter), now)
+        add_entry(connection, folio_id, EntryKind.NOTE, f'Responde al folio {planned.refers_to}, que ya está cerrado', USER, now)
+        add_entry(connection, old, EntryKind.NOTE, f'Llegó una respuesta por correo; se abrió el folio {folio.number}', USER, now)
     return folio_id
 
 
@@ -143,8 +144,8 @@ def _report(letter: Letter, planned: Opens, site: Site, now: datetime) -> Report
 def join_folio(connection: Connection, letter: Letter, planned: Joins, kept: tuple[Kept, ...], site: Site, now: datetime) -> int:
     """Add a letter and its files to a folio, which may go on or be reopened because of it; returns the folio's id."""
     folio_id = locked(connection, planned.number)
-    add_entry(connection, folio_id, EntryKind.EMAIL_IN, _told(letter, letter.fresh), who(letter), now)
-    attach(connection, folio_id, letter, kept, now)
+    add_entry(connection, folio_id, EntryKind.EMAIL_IN, _told(letter, letter.fresh), planned.by, now)
+    attach(connection, folio_id, letter, kept, planned.by, now)
     if planned.move is not None:
         turn = Turn(connection, site, planned.number, planned.by, now)
         why = f'respondió por correo: {letter.fresh[:MAX_REASON]}'
@@ -161,13 +162,13 @@ def note_automatic(connection: Connection, letter: Letter, planned: Ignores, now
     if planned.number is None:
         return None
     folio_id = locked(connection, planned.number)
-    told = f'Respuesta automática: {letter.subject}\n\n{letter.fresh[:2000]}'.strip()
-    add_entry(connection, folio_id, EntryKind.NOTE, told, who(letter), now)
+    told = f'Respuesta automática de {letter.sender or "nadie"}: {letter.subject}\n\n{letter.fresh[:2000]}'.strip()
+    add_entry(connection, folio_id, EntryKind.NOTE, told, 'email', now)
     return folio_id
 
 
 def _told(letter: Letter, text: str) -> str:
-    return f'{letter.subject}\n\n{text}'.strip()
+    return f'De {letter.sender or "nadie"}: {letter.subject}\n\n{text}'.strip()
 
 
 def warn_of_loop(connection: Connection, letter: Letter, reason: str, now: datetime) -> None:
