@@ -49,15 +49,14 @@ def erase_from_calls(db: Database, mentions: Mentions, linkedids: Iterable[str])
 
     How many rows changed, by table. In small transactions: cut off anywhere, the next time finishes it. Raises DatabaseUnavailable.
     """
-    own = set(linkedids)
     changed: Counter[str] = Counter()
+    for some in _batches(set(linkedids), IN_AT_ONCE):
+        own = (journal.c.source == 'cel') & journal.c.linkedid.in_(some)
+        changed[journal.name] += _redact(db, journal, ('line',), [own], lambda line: nameless(mentions.redact(line)))
+    needles = (*mentions.number_needles(), *mentions.word_needles())
     for table, columns in WHERE.items():
-        needles = (*mentions.number_needles(), *mentions.word_needles())
         conditions = [table.c[name].ilike(needle, escape=ESCAPE) for name in columns for needle in needles]
         changed[table.name] += _redact(db, table, columns, conditions, mentions.redact)
-    for some in _batches(own, IN_AT_ONCE):
-        changed[journal.name] += _redact(
-            db, journal, ('line',), [(journal.c.source == 'cel') & journal.c.linkedid.in_(some)], nameless)
     return {name: count for name, count in changed.items() if count}
 
 

@@ -216,8 +216,8 @@ def test_the_traces_are_there_before(world: World) -> None:
     places = {trace.partition(':')[0] for trace in world.traces()}
     assert {'users.name', 'folios.user_name', 'folios.caller_number', 'folios.rule', 'folio_entries.text', 'folio_entries.by',
             'outbox.payload', 'outbox.recipient', 'messages_in.sender', 'messages_in.message_id', 'close_calls.comment',
-            'call_notes.employee_number', 'call_backs.number', 'outbound_calls.number', 'status_inquiries.key', 'problems.title', 'visits.reason', 'folio_changes.reason',
-            'journal.line', 'calls.ani'} <= places
+            'call_notes.employee_number', 'call_backs.number', 'outbound_calls.number', 'status_inquiries.key', 'problems.title',
+            'visits.reason', 'folio_changes.reason', 'journal.line', 'calls.ani'} <= places
 
 
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:

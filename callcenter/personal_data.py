@@ -1,0 +1,85 @@
+"""A person's data across all parts of an instance: the books, the call log, letters as files, the admin's lists, logs."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ami_listener.privacy import calls_about, erase_from_calls
+from callcenter.expiring import folders_of
+from config.place import Place
+from config.values import Client, Site
+from storage.engine import Database
+from ticketing.erasure import Eraser
+from ticketing.letter_files import letters_about
+from ticketing.mentions import Mentions
+from ticketing.privacy import Held
+from ticketing.privacy_export import Export
+from ticketing.subjects import Subject
+
+QUARANTINE = 'quarantine'
+PIECE = 1 << 20
+OVERLAP = 512                                          # more than any name is long
+
+
+@dataclass(frozen=True)
+class LogsAbout:
+    """Log files that name a person, which Mesa does not rewrite while their programs append to them."""
+
+    files: tuple[Path, ...]
+
+
+def eraser_of(place: Place, database: Database, key: str, site: Callable[[], Site]) -> Eraser:
+    """The erasures of an instance."""
+    return Eraser(database, site, folders_of(place), (place.maildir,), place.mail_in / QUARANTINE, key,
+                  lambda mentions, linkedids: erase_from_calls(database, mentions, linkedids))
+
+
+def calls_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
+    """The person's calls."""
+    numbers = [row['number'] for row in held.sections['folios']]
+    with database.read() as connection:
+        return list(calls_about(connection, held.subject.mentions, held.calls, numbers))
+
+
+def export_of(place: Place, database: Database, held: Held, client: Client, now: datetime, zone: ZoneInfo) -> Export:
+    """Everything that goes into the person's ZIP."""
+    quarantine = letters_about((place.mail_in / QUARANTINE,), Mentions(), held.letters)
+    letters = [*letters_about((place.maildir,), held.subject.mentions), *(quarantine if held.letters else ())]
+    return Export(held, calls_of(database, held), letters, client.name, now, zone)
+
+
+def lines_of_lists(place: Place, client: str, subject: Subject) -> list[str]:
+    """The lines of the client's list that name the person, in the files that the admin edits and in those in force: file:line."""
+    name = f'clients/{client}.users.csv'
+    files = [site / name for site in (place.edited_site, place.site) if (site / name).is_file()]
+    found = [f'{file}:{number}' for file in files
+             for number, line in enumerate(file.read_text(errors='replace').splitlines(), 1) if _names(line, subject)]
+    in_force = place.site.resolve()
+    older = [file for file in sorted(place.applied.glob(f'*/site/{name}')) if file.parent.parent.resolve() != in_force
+             and any(_names(line, subject) for line in file.read_text(errors='replace').splitlines())]
+    return [*found, *(f'{file} (an earlier apply)' for file in older)]
+
+
+def _names(line: str, subject: Subject) -> bool:
+    is_his = bool(subject.employee_number) and line.split(',')[0].strip() == subject.employee_number
+    return is_his or subject.mentions.in_text(line)
+
+
+def logs_about(place: Place, mentions: Mentions) -> LogsAbout:
+    """Asterisk's logs and ours, as far as they name the person."""
+    files = [file for folder in (place.asterisk_log, place.log) if folder.is_dir() for file in sorted(folder.rglob('*'))
+             if file.is_file() and not file.is_symlink()]
+    return LogsAbout(tuple(file for file in files if any(mentions.in_text(piece) for piece in _pieces(file))))
+
+
+def _pieces(file: Path) -> Iterator[str]:
+    """The text of a file, in pieces that overlap."""
+    with file.open('rb') as handle:
+        tail = b''
+        while piece := handle.read(PIECE):
+            yield (tail + piece).decode('utf-8', 'replace')
+            tail = piece[-OVERLAP:]
