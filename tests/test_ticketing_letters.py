@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config import check_mail
 from config.load import load
 from config.values import Contact, MailSettings, Site
 from tests.site_copies import EXAMPLE
 from ticketing.letter_samples import NUMBER, broken_templates, sample
-from ticketing.letter_texts import NOTICES
+from ticketing.letter_texts import NOTICES, OWN_FILTERS
 from ticketing.letters import POSSIBLE_DUPLICATE, LetterError, is_address, letter, new_message_id
 from ticketing.outbox import Outgoing
 from ticketing.tokens import address_token, page_token
@@ -241,3 +242,7 @@ def test_message_ids_are_new_and_of_our_domain() -> None:
 def test_an_unknown_notice_is_refused_by_name() -> None:
     with pytest.raises(LetterError, match="no template 'nope'"):
         letter(replace(row(), notice='nope'), SITE, KEY, WEB, NOW)
+
+
+def test_the_check_of_a_site_knows_our_letters_and_filters() -> None:
+    assert (tuple(NOTICES), tuple(OWN_FILTERS)) == (check_mail.NOTICES, check_mail.FILTERS)

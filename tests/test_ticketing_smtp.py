@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from config.load import load
 from config.values import MailSettings, Site
@@ -307,9 +309,11 @@ def test_a_certificate_that_nobody_vouches_for_gets_nothing(db: Database, exampl
 def test_nothing_goes_in_the_clear_when_the_server_offers_no_starttls(db: Database, example: Site, hands: Hands) -> None:
     posted(db)
     with SmtpPeer() as peer:
-        a_postman(db, to_server(example, peer.port, smtp_security='starttls', smtp_user='mesa'), hands, password='s3creto').round()
-    assert [line.split()[0].upper() for line in peer.lines] in (['EHLO'], ['EHLO', 'QUIT'])
-    assert states(db) == [Sending.WAITING]
+        rounds(a_postman(db, to_server(example, peer.port, smtp_security='starttls'), hands), hands)
+    assert {line.split()[0].upper() for line in peer.lines} <= {'EHLO', 'QUIT'}
+    row, = Outbox(db).list()
+    assert (peer.taken, row.state) == ([], Sending.WAITING)
+    assert 'STARTTLS' in (row.last_error or '')
 
 
 @pytest.mark.parametrize('verb', ['auth', 'mail'])
@@ -323,4 +327,33 @@ def test_a_wrong_password_is_no_fault_of_the_letter(db: Database, example: Site,
         assert 's3creto' not in (Outbox(db).list([Sending.WAITING])[-1].last_error or '')
         hands.pass_on(minutes=10)
         postman.round()
+    assert states(db) == [Sending.SENT] * 3
+
+
+class Inbox:
+    """What a server that others wrote hands over."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.envelopes.append(envelope)
+        return '250 taken'
+
+
+def test_a_server_that_others_wrote_understands_us(db: Database, example: Site, hands: Hands) -> None:
+    for n in range(3):
+        posted(db, f'update:{n}', facts={'text': 'Línea\n.\n.punto'})
+    with SmtpPeer() as probe:
+        port = probe.port
+    inbox = Inbox()
+    server = Controller(inbox, hostname='127.0.0.1', port=port, enable_SMTPUTF8=False, decode_data=False)
+    server.start()
+    try:
+        a_postman(db, to_server(example, port), hands).round()
+    finally:
+        server.stop()
+    assert [(one.mail_from, one.rcpt_tos) for one in inbox.envelopes] == [('mesa@mesa.example', ['ana@nopalera.example'])] * 3
+    text = message_from_bytes(inbox.envelopes[0].content, policy=policy.default).get_body(('plain',)).get_content()   # type: ignore[arg-type]
+    assert '\n.\n.punto' in text.replace('\r\n', '\n')
     assert states(db) == [Sending.SENT] * 3

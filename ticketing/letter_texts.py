@@ -4,7 +4,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -188,6 +188,12 @@ def _zone(name: Any, site: Site) -> ZoneInfo:
         return site.zone
 
 
+OWN_FILTERS: Mapping[str, Callable[..., Any]] = {
+    'spoken': spoken, 'duration': duration, 'telephone': telephone, 'one_line': one_line,
+    'state_name': lambda state: STATES.get(state, state), 'priority_name': lambda level: PRIORITIES.get(level, level),
+    'modality_name': lambda modality: MODALITIES.get(modality, modality)}
+
+
 @lru_cache(maxsize=256)
 def _given(environment: ImmutableSandboxedEnvironment, source: str) -> Template:
     return environment.from_string(source)
@@ -196,9 +202,7 @@ def _given(environment: ImmutableSandboxedEnvironment, source: str) -> Template:
 def _environment(autoescape: bool) -> ImmutableSandboxedEnvironment:
     made = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(spoken=spoken, duration=duration, telephone=telephone, one_line=one_line,
-                        state_name=lambda state: STATES.get(state, state), priority_name=lambda level: PRIORITIES.get(level, level),
-                        modality_name=lambda modality: MODALITIES.get(modality, modality))
+    made.filters.update(OWN_FILTERS)
     return made
 
 

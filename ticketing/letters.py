@@ -58,7 +58,7 @@ def letter(row: Outgoing, site: Site, key: str, web_url: str, now: datetime) -> 
     message['From'] = Address(display_name=_sender_name(row, site), addr_spec=site.mail.sender)
     message['To'] = row.recipient
     message['Subject'] = subject_line(texts.subject, row.number)
-    message['Date'] = format_datetime(now)
+    message['Date'] = format_datetime(now.astimezone(site.zone))
     message['Message-ID'] = row.message_id
     if row.number is not None:
         message['Reply-To'] = reply_address(site, key, row.number)

@@ -57,16 +57,17 @@ def list_letters(site: Site, reading: Reading, as_json: bool) -> None:
     from ticketing.letter_samples import broken_templates
     from ticketing.letter_texts import NOTICES
     broken = dict(broken_templates(site, reading.now(site)))
-    own = {name: sorted(file for file in site.mail_templates if file.rpartition('/')[2].rpartition('.')[0] == name) for name in NOTICES}
+    own = {name: sorted(f'{file}.j2' for file in site.mail_templates if file.rpartition('/')[2] in (f'{name}.txt', f'{name}.html'))
+           for name in NOTICES}
     if as_json:
         print_json({'letters': [{'name': name, 'facts': NOTICES[name], 'own': own[name]} for name in NOTICES],
-                    'broken': [{'file': file, 'error': error} for file, error in broken.items()]})
+                    'broken': [{'file': f'{file}.j2', 'error': error} for file, error in broken.items()]})
         return
     say(f'{"letter":<18}{"facts besides the folio":<38}own templates')
     for name, facts in NOTICES.items():
         say(f'{name:<18}{", ".join(facts) or "-":<38}{", ".join(own[name]) or "-"}')
     for file, error in broken.items():
-        say(f'{file} cannot be used, so ours is: {error}')
+        say(f'{file}.j2 cannot be used, so ours is: {error}')
 
 
 def chosen(site: Site, key: str | None) -> Client:

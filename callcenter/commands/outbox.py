@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from callcenter.console import Complaint, print_json, say
+from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
 from ticketing.outbox import NotInOutbox, Outbox, Outgoing
 from ticketing.values import Sending
@@ -44,8 +45,8 @@ def list_(reading: Reading, states: tuple[str, ...], limit: int, as_json: bool) 
     say(f'{"id":<8}{"state":<10}{"due":<18}{"notice":<18}{"folio":<10}{"tries":<7}{"recipient":<34}last error')
     for row in rows:
         local = row.due.astimezone(zone)
-        say(f'{row.id:<8}{row.state:<10}{local:%Y-%m-%d %H:%M}  {row.notice:<18}{row.number or "-":<10}{row.tries:<7}{row.recipient:<34}'
-            f'{row.last_error or "-"}')
+        say(f'{row.id:<8}{row.state:<10}{local:%Y-%m-%d %H:%M}  {row.notice:<18}{row.number or "-":<10}{row.tries:<7}'
+            f'{printable(row.recipient):<34}{printable(row.last_error or "-")}')
 
 
 @outbox.command()
@@ -64,7 +65,7 @@ def show(reading: Reading, id_: int, as_json: bool) -> None:
         say(f'{name.replace("_", " "):>12}  {in_words(name, getattr(row, name, value), zone)}')
     say('\nfacts')
     for name, value in row.facts.items():
-        say(f'{name:>16}  {value}')
+        say(f'{name:>16}  {printable(str(value))}')
 
 
 @outbox.command()
@@ -133,4 +134,5 @@ def in_words(name: str, value: Any, zone: ZoneInfo) -> str:
     """A fact for a person: times in the site's zone."""
     if value is not None and name in INSTANTS:
         return f'{value.astimezone(zone):%Y-%m-%d %H:%M:%S}'
-    return '-' if value is None else str(value)
+    return '-' if value is None else printable(str(value))
+
