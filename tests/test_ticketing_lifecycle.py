@@ -590,6 +590,7 @@ def test_a_row_of_an_older_resolution_is_never_taken_for_the_present_one(desk: D
     with desk.db.write() as connection:
         connection.execute(update(close_calls).values(state='confirmed').where(close_calls.c.cycle == 0))
     assert desk.life.confirm(number, by='user', via='call', now=NOW).state is State.CLOSED_VERIFIED
+    assert [(row.cycle, row.answered_via) for row in desk.asked(number)] == [(0, 'person'), (1, 'call')]
 
 
 def test_a_clock_that_was_set_back_never_makes_a_life_run_backwards(desk: Desk) -> None:

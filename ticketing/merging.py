@@ -5,20 +5,18 @@ from sqlalchemy import Connection, select
 
 from ticketing.folio_rows import id_of
 from ticketing.tables import folios
-from ticketing.values import FolioChanged, UnknownFolio
+from ticketing.values import UnknownFolio
 
 
 def target_of(connection: Connection, duplicate: str, into: str) -> str:
-    """The number of what `into` is a duplicate of, or `into` itself, with it and the duplicate locked. Raises UnknownFolio, FolioChanged.
+    """The number of what `into` is a duplicate of, or `into` itself, with it and the duplicate locked. Raises UnknownFolio.
 
-    The rows are locked in the order of their ids: two merges crosswise never wait for each other.
+    Rows are locked in the order of their ids, as everywhere: two who lock the same two folios never wait for each other. What became of
+    the target before it was locked is for `rules.mergeable` to see.
     """
     id_of(connection, duplicate)
     target = _original(connection, into)
-    rows = connection.execute(select(folios.c.number, folios.c.duplicate_of).where(folios.c.number.in_((duplicate, target))).order_by(
-        folios.c.id).with_for_update()).all()
-    if any(row.number == target and row.duplicate_of is not None and target != duplicate for row in rows):
-        raise FolioChanged(f'folio {target} was merged into another one just now: look again before you decide')
+    connection.execute(select(folios.c.id).where(folios.c.number.in_((duplicate, target))).order_by(folios.c.id).with_for_update()).all()
     return target
 
 
