@@ -38,6 +38,7 @@ from ticketing.values import EntryKind, Folio, IllegalMove
 
 log = logging.getLogger(__name__)
 LOCK = 'close calls'
+NOT_SOLVED = 'En la llamada de verificación se respondió que no quedó resuelto.'      # the user reads it
 ANOTHER_DAY = timedelta(days=1)
 Overrides = Callable[[datetime], tuple[Override, ...]]
 
@@ -148,7 +149,7 @@ class CloseCalls:
         if not self._still_pending(question.close_call_id):
             return False
         try:
-            self._lifecycle.reopen(question.folio.number, reason='not solved (close call)', by=question.party, now=now, via='call')
+            self._lifecycle.reopen(question.folio.number, reason=NOT_SOLVED, by=question.party, now=now, via='call')
         except IllegalMove:
             return False
         self._keep(question, linkedid, 'refused')
