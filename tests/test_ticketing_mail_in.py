@@ -1,22 +1,26 @@
 """What becomes of e-mail, on both databases: opening, joining, once each, and nothing automatic answered (mission.md 4.8)."""
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
 
 from config.values import Site
-from storage.engine import Database
+from storage.engine import Database, StorageError
 from tests.mail_samples import CPYTHON, HELP, KEY, MARIA, NOW, STRANGER, TO_HELP, letter, site_with_mail, with_file
+from ticketing import mail_in
 from ticketing.folios import FolioBook, State
 from ticketing.lifecycle import LifeCycle
 from ticketing.mail_in import MailIn
 from ticketing.mail_reader import Envelope
 from ticketing.tables import folio_files, folios, messages_in, outbox
 from ticketing.tokens import address_token
-from ticketing.values import Folio, Intake, TicketingError
+from ticketing.values import Folio, IllegalMove, Intake, TicketingError
 
 HOUR = timedelta(hours=1)
 
@@ -326,3 +330,115 @@ def test_every_message_of_cpython_ends_as_a_folio_or_with_a_reason(db: Database,
         assert (outcome == Intake.OPENED) == (number in MUST_OPEN) == (opened == 1), (file.name, outcome)
         assert desk.mail.list(limit=1)[0].reason
         assert list(desk.folder.glob('*.eml')) == []
+
+
+# --- cut off anywhere -----------------------------------------------------------------------------------------------
+
+class _Killed(BaseException):
+    """As if the power went."""
+
+
+@pytest.mark.parametrize('raw', [
+    letter(message_id='<one@nopalera.example>'), letter(sender=STRANGER, to='x@otra.example'), b'X: y\r\n' * 3000])
+def test_cut_off_between_the_books_and_the_file_it_ends_the_same(desk: Desk, raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise _Killed
+    desk.mail.take(raw, Envelope(None, ()))
+    with monkeypatch.context() as patched:
+        patched.setattr(MailIn, '_let_go', killed)
+        with pytest.raises(_Killed):
+            desk.mail.round(NOW)
+    assert len(list(desk.folder.glob('*.eml'))) == desk.count(messages_in) == 1
+    desk.mail.round(NOW)
+    row, = desk.mail.list()
+    assert list(desk.folder.glob('*.eml')) == []
+    assert (desk.mail.letter(row) is not None) == (row.outcome is Intake.QUARANTINED)
+    assert desk.count(folios) == desk.count(outbox) == (row.outcome is Intake.OPENED)
+
+
+def test_without_a_database_the_message_waits(desk: Desk, tmp_path: Path) -> None:
+    desk.mail.take(letter(), TO_HELP)
+    missing = Database(f'sqlite:///{tmp_path}/no/such/folder/mesa.db', patience_s=0.2)
+    nowhere = MailIn(missing, lambda: desk.site, desk.folder, desk.attachments, KEY)
+    with pytest.raises(StorageError):
+        nowhere.round(NOW)
+    assert desk.mail.round(NOW) == 1
+    assert desk.count(folios) == 1
+
+
+def test_one_message_that_we_cannot_handle_does_not_stop_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = mail_in.read_letter
+
+    def defect(raw: bytes, envelope: Envelope) -> object:
+        if b'veneno' in raw:
+            raise ZeroDivisionError
+        return honest(raw, envelope)
+    monkeypatch.setattr(mail_in, 'read_letter', defect)
+    desk.mail.take(letter('veneno'), TO_HELP)
+    desk.mail.take(letter('sano'), TO_HELP)
+    assert desk.mail.round(NOW) == 2
+    assert desk.folio().report.description == 'sano'
+    row, = desk.mail.list(Intake.QUARANTINED)
+    assert 'a defect of ours' in row.reason
+    monkeypatch.undo()
+    desk.mail.accept(row.id, 'ana', NOW, client='nopalera')
+    assert desk.folio().report.description == 'veneno'
+
+
+def test_two_doors_that_get_the_same_message_at_once_open_one_folio(desk: Desk, tmp_path: Path) -> None:
+    doors = []
+    for n in range(4):
+        folder = tmp_path / f'door{n}'
+        folder.mkdir()
+        doors.append(MailIn(desk.db, lambda: desk.site, folder, desk.attachments, KEY))
+        doors[-1].take(with_file(b'%PDF-1', 'a.pdf', message_id='<one@nopalera.example>'), TO_HELP)
+    barrier = Barrier(4)
+
+    def work(door: MailIn) -> int:
+        barrier.wait()
+        return door.round(NOW)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, doors))
+    for door in doors:
+        door.round(NOW)
+    assert (desk.count(folios), desk.count(messages_in), desk.count(folio_files), desk.count(outbox)) == (1, 1, 1, 1)
+
+
+def test_an_answer_and_an_agent_at_the_same_moment_lose_nothing(desk: Desk) -> None:
+    number = desk.resolved().number
+    raw = letter('No abre.', In_Reply_To='<first@nopalera.example>')
+    desk.mail.take(raw, TO_HELP)
+    barrier = Barrier(2)
+
+    def confirm() -> None:
+        barrier.wait()
+        with contextlib.suppress(IllegalMove):
+            desk.life.confirm(number, by='user', via='call', now=NOW)
+
+    def bring_in() -> None:
+        barrier.wait()
+        desk.mail.round(NOW)
+    with ThreadPoolExecutor(2) as pool:
+        for done in (pool.submit(confirm), pool.submit(bring_in)):
+            done.result()
+    desk.mail.round(NOW)
+    states = {folio.state for folio in desk.book.list()}
+    assert states in ({State.ASSIGNED}, {State.CLOSED_VERIFIED, State.NEW})
+    assert len(desk.mail.list()) == 2
+
+
+def test_words_of_a_sender_are_only_words(desk: Desk) -> None:
+    hostile = "'); DROP TABLE folios; -- {{7*7}} %s <script>alert(1)</script> \x00\x1b[31m"
+    desk.get(letter(hostile.replace('\x00', ''), subject="x'); -- {{7*7}}"))
+    assert desk.folio().report.description == hostile.replace('\x00', '').replace('\x1b', '')
+    assert '{{7*7}}' in (desk.folio().report.summary or '')
+
+
+def test_merged_folios_lead_to_the_one_that_is_kept(desk: Desk) -> None:
+    desk.get(letter('uno', message_id='<first@nopalera.example>'))
+    duplicate = desk.folio().number
+    desk.get(letter('dos', message_id='<second@nopalera.example>'), now=NOW + HOUR)
+    kept = desk.folio().number
+    desk.life.merge(duplicate, kept, by='ana', now=NOW + HOUR)
+    assert desk.get(letter('y otro dato', In_Reply_To='<first@nopalera.example>'), now=NOW + HOUR) == Intake.JOINED
+    assert desk.kinds(kept)[-1] == 'email_in'

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,9 +79,11 @@ def store_whole(file: Path, content: bytes) -> None:
     if file.exists():
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f'.{file.name}.{os.getpid()}')
+    # A name of its own: two threads may store the same file at once.
+    opened, name = tempfile.mkstemp(prefix='.half-', dir=file.parent)
+    aside = Path(name)
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'wb') as handle:
+        with os.fdopen(opened, 'wb') as handle:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
