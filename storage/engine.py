@@ -70,6 +70,10 @@ class Database:
         """Make this transaction the only one that holds the lock `name`, until it ends."""
         self._books.lock(connection, name)
 
+    def forget_erased(self) -> None:
+        """Let what was erased also leave SQLite's write-ahead log; readers that are still in it keep it. PostgreSQL's VACUUM does it."""
+        self._books.forget_erased()
+
     def close(self) -> None:
         """Let go of the idle connections; the Database may be used again."""
         self._books.writer.dispose()
@@ -140,6 +144,7 @@ class _SqliteBooks:
 
     def __init__(self, address: URL, patience_s: float, connections: int) -> None:
         self._path = Path(str(address.database))
+        self._patience_s = patience_s
         self._desk = Lock()                  # SQLite polls for its lock, with sleeps up to 100 ms; our own threads queue here instead
         self.writer = create_engine(address, poolclass=QueuePool, creator=self._open_writer, pool_size=1,
                                     pool_timeout=patience_s, pool_reset_on_return=None)
@@ -158,12 +163,17 @@ class _SqliteBooks:
     def lock(self, connection: Connection, name: str) -> None:
         """BEGIN IMMEDIATE has locked everybody out already."""
 
+    def forget_erased(self) -> None:
+        with _Turn(self._desk, self._patience_s), self.writer.connect() as connection:
+            driver_of(connection).execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
+
     def _open_writer(self) -> sqlite3.Connection:
         _make_file(self._path)
         connection = self._open()
         connection.execute('PRAGMA journal_mode=WAL')
         connection.execute('PRAGMA synchronous=FULL')        # NORMAL would lose the last commits at a power cut
         connection.execute('PRAGMA foreign_keys=ON')
+        connection.execute('PRAGMA secure_delete=ON')        # what was erased leaves the file, too, and not only the tables
         return connection
 
     def _open_reader(self) -> sqlite3.Connection:
@@ -208,6 +218,9 @@ class _PostgresBooks:
 
     def lock(self, connection: Connection, name: str) -> None:
         connection.execute(_ADVISORY_LOCK, {'name': name})
+
+    def forget_erased(self) -> None:
+        """VACUUM does, by itself."""
 
 
 _ADVISORY_LOCK = text('SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))')

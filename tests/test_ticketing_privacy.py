@@ -223,7 +223,7 @@ def test_the_traces_are_there_before(world: World) -> None:
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:
     counts = world.erase()
     assert world.traces() == []
-    assert counts['folios'] == 3 and counts['files'] == 3 and counts['letters'] == 2 and counts['journal'] == 4 and counts['calls'] == 2
+    assert (counts['folios'], counts['files'], counts['letters'], counts['outbox'], counts['journal'], counts['calls']) == (3, 3, 2, 4, 4, 2)
 
 
 def test_what_the_statement_counts_and_other_people_stay(world: World) -> None:
@@ -325,6 +325,17 @@ def cut_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> Iterator[list[bool]]:
     with monkeypatch.context() as patched:
         patched.setattr(Database, 'write', write)
         yield []
+
+
+def test_the_file_of_the_database_keeps_nothing_either(site: Site, tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copy(migrated_file, tmp_path / 'mesa.db')
+    world = build(Database(f'sqlite:///{tmp_path}/mesa.db', patience_s=20), site, tmp_path)
+    assert b'girasol' in (tmp_path / 'mesa.db-wal').read_bytes()
+    world.erase()
+    for file in ('mesa.db', 'mesa.db-wal'):
+        kept = (tmp_path / file).read_bytes().lower()
+        assert not [trace for trace in (b'girasol', b'7412589', b'5555557412', b'inigo.zaldivar') if trace in kept], file
+    world.db.close()
 
 
 def test_open_folios_are_refused_unless_they_are_meant(world: World) -> None:

@@ -89,6 +89,7 @@ class Eraser:
             delete_unclaimed(self.db, self.folders, files)
         Retention(self.db, self.site, self.folders).sweep()
         self._finish(request, held.subject, counts)
+        self.db.forget_erased()
         return Erased(held.subject, {name: count for name, count in counts.items() if count})
 
     def _begin(self, subject: Subject, by: str, reason: str, now: datetime) -> int:

@@ -146,6 +146,8 @@ def _drop_letters(connection: Connection, whose: Any, mentions: Mentions, now: d
     for row in connection.execute(select(outbox).where(whose).with_for_update()).all():
         if row.state == Sending.SENDING.value and row.lease_until is not None and row.lease_until > machine_now:
             raise NotAllowed(f'letter {row.id} is on its way just now: ask again in a few minutes, and what is left goes, too')
+        if row.payload == {} and row.last_error is None and row.state not in UNSENT:
+            continue                                   # erased before
         unsent = {'state': Sending.DROPPED.value, 'finished_at': row.finished_at or now} if row.state in UNSENT else {}
         his = mentions.in_text(row.recipient) or row.recipient.casefold() in mentions.emails
         connection.execute(update(outbox).where(outbox.c.id == row.id).values(
