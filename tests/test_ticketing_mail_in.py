@@ -254,16 +254,19 @@ def test_nothing_automatic_opens_a_folio(desk: Desk, headers: dict[str, str]) ->
     assert (desk.count(folios), desk.count(outbox)) == (0, 0)
 
 
-def test_two_auto_responders_stop_by_the_second_message(desk: Desk) -> None:
-    """The other one answers every letter of ours, says so in no header, and keeps nothing of ours but the subject."""
+@pytest.mark.parametrize('keeps', [
+    {'Auto_Submitted': 'auto-replied'}, {'In_Reply_To': '{id}'}, {'subject': 'Re: Recibimos su reporte [Folio {number}]'},
+    {'subject': 'Respuesta automática: estoy fuera'}])
+def test_two_auto_responders_stop_by_the_second_message(desk: Desk, keeps: dict[str, str]) -> None:
+    """The other one answers every letter of ours, and each knows only one way to say so."""
     desk.get(letter(message_id='<m0@nopalera.example>'))
     answered = 0
     for turn in range(5):
         with desk.db.read() as connection:
             sent = connection.execute(select(outbox.c.message_id, outbox.c.payload).order_by(outbox.c.id)).all()
         for message_id, facts in sent[answered:]:
-            desk.get(letter('Estoy fuera.', message_id=f'<m{turn + 1}@nopalera.example>', In_Reply_To=message_id,
-                            subject=f'Re: Recibimos su reporte [Folio {facts["number"]}]'))
+            told = {name: value.format(id=message_id, number=facts['number']) for name, value in keeps.items()}
+            desk.get(letter('Estoy fuera.', message_id=f'<m{turn + 1}@nopalera.example>', **told))
         answered = len(sent)
     assert (answered, desk.count(folios), desk.count(outbox)) == (1, 1, 1)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from config.contract import mail_line
 from config.values import Client, Modality, Policy, Site, User
-from ticketing.mail_kinds import Bounce
+from ticketing.mail_kinds import Bounce, is_away
 from ticketing.mail_reader import Letter
 from ticketing.mail_text import is_thanks
 from ticketing.values import Move, State, TicketingError
@@ -101,7 +101,7 @@ def decide_mail(letter: Letter, facts: Facts, site: Site, now: datetime) -> Outc
     folio, client = facts.folio, client_of(site, letter)
     if letter.bounce is not None and letter.bounce.permanent:
         return BounceOf(letter.bounce, folio.client if folio else None)
-    if sign := letter.automatic or _own(letter, site):
+    if sign := letter.automatic or _own(letter, site) or _echo(letter, facts):
         return Ignores(f'automatic: {sign}', folio.number if folio else None, folio.client if folio else _key(client))
     if letter.is_empty:
         return Quarantines('it says nothing: no subject, no text, no attachment', _key(client))
@@ -237,6 +237,11 @@ def tokens_in(letter: Letter, site: Site) -> Iterator[tuple[str, str]]:
 
 def _own(letter: Letter, site: Site) -> str | None:
     return 'it comes from our own address' if letter.sender and is_ours(site, letter.sender) else None
+
+
+def _echo(letter: Letter, facts: Facts) -> str | None:
+    """A machine that says so nowhere but in its subject, right after it had a receipt of ours: the loop ends here."""
+    return 'it reads like the automatic answer to our receipt' if facts.opened_lately and is_away(letter.subject) else None
 
 
 def _plain(address: str) -> str:

@@ -17,7 +17,7 @@ _BULK = ('bulk', 'junk', 'list', 'auto_reply')
 # Weak alone: a person may write it; with another sign it is an answer of a machine.
 _AWAY = re.compile(
     r'\W*(?:re: ?)?(?:respuesta autom[aá]tica|automatic reply|auto(?:matic)?[ -]?(?:reply|response)|out of (?:the )?office|'
-    r'fuera de (?:la )?oficina|estoy de vacaciones|ausencia)', re.IGNORECASE)
+    r'fuera de (?:la )?oficina|estoy de vacaciones|(?:aviso|mensaje) de ausencia)', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,13 @@ def _signs(message: Part, envelope_sender: str | None, sender: str, sender_name:
         yield f'sender {sender}'
     if _DAEMON_NAMES.search(sender_name):
         yield f'sender named {sender_name[:60]}'
-    if _AWAY.match(subject) and (message.first('x-auto-response-suppress') is not None or message.first('in-reply-to') is not None):
+    if is_away(subject) and (message.first('x-auto-response-suppress') is not None or message.first('in-reply-to') is not None):
         yield 'subject and headers of an automatic reply'
+
+
+def is_away(subject: str) -> bool:
+    """Whether a subject reads like that of an automatic reply: a weak sign, for a person may write it."""
+    return _AWAY.match(subject) is not None
 
 
 def bounce_of(message: Part) -> Bounce | None:
