@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from storage.engine import Database
 from tests.outbox_rows import NOW, a_folio, posted
@@ -149,6 +150,7 @@ def test_a_killed_worker_leaves_its_doubt_behind(db: Database) -> None:
         assert book.committed(row, machine, LEASE_S)           # and then it is killed
         machine += timedelta(seconds=LEASE_S)
     assert book.claim(NOW, machine, LEASE_S) == ()
+    assert (book.put_aside(NOW, machine - timedelta(seconds=1)), book.put_aside(NOW, machine)) == (0, 1)
     assert book.get(row.id).state is Sending.DOUBTFUL
     assert 'dos veces' in entries(db, number, EntryKind.WARNING)[0]
 
@@ -169,6 +171,7 @@ def test_what_kills_its_worker_every_time_ends(db: Database) -> None:
         began += 1
         machine += timedelta(seconds=LEASE_S)
     assert began == most_tries()
+    assert book.put_aside(NOW, machine) == 1
     assert book.list([Sending.FAILED])
 
 
@@ -255,3 +258,23 @@ def test_one_in_doubt_goes_out_once_more_and_marked(db: Database) -> None:
     assert row.doubts == 1
     assert book.committed(row, MACHINE, LEASE_S)
     assert book.doubt(row, 'no answer', NOW, MACHINE) is Sending.DOUBTFUL
+
+
+def test_the_outbox_of_a_year_is_not_read_for_what_waits(db: Database) -> None:
+    """What was sent stays for ever; every second somebody asks for the next letter."""
+    posted(db)
+    seen: list[tuple[str, Any]] = []
+    book = an_outbox(db)
+    with db.write() as connection:
+        event.listen(connection.engine, 'before_cursor_execute', lambda c, cursor, words, values, *_: seen.append((words, values)))
+    book.put_aside(NOW, MACHINE)
+    book.claim(NOW, MACHINE, LEASE_S)
+    asked = [(words, values) for words, values in seen if 'lease_until' in words and words.startswith('SELECT')]
+    assert len(asked) >= 2
+    with db.write() as connection:
+        if db.dialect == 'postgresql':
+            connection.exec_driver_sql('SET LOCAL enable_seqscan = off')
+        explain = 'EXPLAIN ' if db.dialect == 'postgresql' else 'EXPLAIN QUERY PLAN '
+        for words, values in asked[:2]:
+            plan = str(connection.exec_driver_sql(explain + words, values).fetchall())
+            assert 'outbox_waiting' in plan, plan

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, not_, or_, select, text, update
 
 from storage.engine import Database
 from ticketing.tables import folio_entries, folios, messages_in, outbox
@@ -112,18 +112,29 @@ class Outbox:
     def claim(self, now: datetime, machine_now: datetime, lease_s: float, limit: int = 1) -> tuple[Outgoing, ...]:
         """Take messages that may leave, the longest due first: nobody else gets them until the lease ends.
 
-        What a worker left behind when it died comes back here; after its second doubt it is put aside for a person instead.
+        What a worker left behind when it died comes back here, unless it is for `put_aside`.
         """
         with self._db.write() as connection:
-            _put_aside(connection, now, machine_now)
             free = or_(outbox.c.state == Sending.WAITING.value, outbox.c.lease_until <= machine_now)
-            wanted = select(outbox.c.id).where(
-                _UNFINISHED, outbox.c.due <= now, free, or_(outbox.c.not_before.is_(None), outbox.c.not_before <= machine_now)
-            ).order_by(outbox.c.due, outbox.c.id).limit(limit).with_for_update(skip_locked=True)
-            ids = connection.scalars(update(outbox).where(outbox.c.id.in_(wanted.scalar_subquery())).values(
+            rested = or_(outbox.c.not_before.is_(None), outbox.c.not_before <= machine_now)
+            wanted = select(outbox.c.id).where(_UNFINISHED, outbox.c.due <= now, free, rested, not_(_HOPELESS)).order_by(
+                outbox.c.due, outbox.c.id).limit(limit)
+            ids = connection.scalars(wanted.with_for_update(skip_locked=True)).all()
+            if not ids:
+                return ()
+            connection.execute(update(outbox).where(outbox.c.id.in_(ids)).values(
                 state=Sending.SENDING.value, tries=outbox.c.tries + 1, not_before=None,
-                lease_until=machine_now + timedelta(seconds=lease_s)).returning(outbox.c.id)).all()
+                lease_until=machine_now + timedelta(seconds=lease_s)))
             return tuple(_with_references(connection, row) for row in _rows(connection, outbox.c.id.in_(ids)))
+
+    def put_aside(self, now: datetime, machine_now: datetime) -> int:
+        """End what a dead worker left in its second doubt, or in the last attempt: a person must look. How many there were."""
+        with self._db.write() as connection:
+            left = _rows(connection, _UNFINISHED, outbox.c.state == Sending.SENDING.value, outbox.c.lease_until <= machine_now, _HOPELESS)
+            for row in left:
+                state = Sending.DOUBTFUL if row.doubts >= MOST_DOUBTS else Sending.FAILED
+                _end(connection, replace(row, last_error=row.last_error or 'the worker ended in the middle of it'), state, now)
+            return len(left)
 
     def committed(self, row: Outgoing, machine_now: datetime, lease_s: float) -> bool:
         """Write down that the message may have arrived from now on; False when it is not ours any more: then it must not be sent."""
@@ -209,7 +220,8 @@ class Outbox:
             return Sending.WAITING if changed.rowcount else None
 
 
-_UNFINISHED = outbox.c.state.in_((Sending.WAITING.value, Sending.SENDING.value))
+_UNFINISHED = text("outbox.state IN ('waiting', 'sending')")     # in the words of its index: with parameters none would be used
+_HOPELESS = or_(outbox.c.doubts >= MOST_DOUBTS, outbox.c.tries >= most_tries())
 _MAY_HAVE_GONE = (Sending.WAITING.value, Sending.SENDING.value, Sending.DOUBTFUL.value)
 _COLUMNS = tuple(outbox.c[name] for name in (
     'id', 'notice', 'recipient', 'message_id', 'state', 'due', 'created_at', 'client', 'folio_id', 'held', 'tries', 'doubts', 'last_error',
@@ -256,15 +268,6 @@ def _with_references(connection: Connection, row: Outgoing) -> Outgoing:
     ).order_by(messages_in.c.id.desc()).limit(MOST_REFERENCES))
     by_time = sorted([tuple(r) for r in ours] + [tuple(r) for r in theirs])
     return replace(row, references=tuple(message_id for _, message_id in by_time[-MOST_REFERENCES:]))
-
-
-def _put_aside(connection: Connection, now: datetime, machine_now: datetime) -> None:
-    """End what a dead worker left in its second doubt, or after the last attempt."""
-    hopeless = or_(outbox.c.doubts >= MOST_DOUBTS, outbox.c.tries >= most_tries())
-    left = _rows(connection, outbox.c.state == Sending.SENDING.value, outbox.c.lease_until <= machine_now, hopeless)
-    for row in left:
-        state = Sending.DOUBTFUL if row.doubts >= MOST_DOUBTS else Sending.FAILED
-        _end(connection, replace(row, last_error=row.last_error or 'the worker ended in the middle of it'), state, now)
 
 
 def _end(connection: Connection, row: Outgoing, state: Sending, now: datetime) -> bool:

@@ -52,6 +52,7 @@ class Postman:
         self._write_down_arrivals()
         if self._rests_until is not None and self._machine() < self._rests_until:
             return 0
+        self._outbox.put_aside(self._clock(), self._machine())
         site = self._site()
         begun = 0
         carrier = self._carrier(site.mail)
