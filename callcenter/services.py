@@ -21,10 +21,11 @@ log = logging.getLogger('mesa')
 MAX_CALLS = 120
 STANDING_EVERY_S = 0.3
 HOURS_EVERY_S = 3600.0
+THREADS = 24                                           # of the reactor's pool: every duty may be at work at once, and pages besides
 
 
 def run(instance: Instance, what: str) -> None:
-    """Serve `agi`, `events`, `worker` or `all` in the foreground; returns when a signal stopped the services."""
+    """Serve `agi`, `events`, `worker`, `desk` or `all` in the foreground; returns when a signal stopped the services."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -68,6 +69,7 @@ class Serving:
 
     def start(self) -> None:
         """Start the chosen services and say, in run/serving.json, by which apply they serve."""
+        self.reactor.suggestThreadPoolSize(THREADS)
         services = []
         if self.what in ('all', 'agi'):
             services.append(self.agi_service())
