@@ -223,7 +223,7 @@ def test_the_traces_are_there_before(world: World) -> None:
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:
     counts = world.erase()
     assert world.traces() == []
-    assert (counts['folios'], counts['files'], counts['letters'], counts['outbox'], counts['journal'], counts['calls']) == (3, 3, 2, 4, 4, 2)
+    assert [counts[what] for what in ('folios', 'files', 'letters', 'outbox', 'journal', 'calls')] == [3, 3, 2, 4, 4, 2]
 
 
 def test_what_the_statement_counts_and_other_people_stay(world: World) -> None:
