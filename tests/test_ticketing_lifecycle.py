@@ -50,6 +50,11 @@ def test_what_may_not_be_opened_is_refused_by_name_and_stores_nothing(desk: Desk
     assert (desk.book.list(), desk.letters()) == ((), [])
 
 
+def test_what_was_written_is_made_fit_to_be_stored(desk: Desk) -> None:
+    folio = desk.get(desk.open(summary='No\x00 imprime\x1b', description='\ud800'))
+    assert (folio.report.summary, folio.report.description) == ('No  imprime', '?')
+
+
 def test_an_application_of_the_catalogue_and_a_premium_one_on_its_line(desk: Desk) -> None:
     assert desk.get(desk.open(application='word')).report.application == 'word'
     number = desk.open(line=PREMIUM, modality='premium')

@@ -63,7 +63,8 @@ def to_group(name: str, folio: Folio, folio_id: int, site: Site, group: str, **f
     """The letter to a resolver group; none when it has no address."""
     client = site.clients.get(folio.report.client)
     found = client.groups.get(group) if client else None
-    if found is None or not found.email or _is_of_the_accused(site, folio, found.email):
+    if found is None or not found.email or _is_of_the_accused(site, folio, found.email) or any(
+            is_accused(folio, login) for login in found.agents):
         return ()
     return (_notice(name, folio, folio_id, site, found.email, group, facts | {'group_title': found.title}),)
 

@@ -20,6 +20,7 @@ from ticketing.priority import priority_of
 from ticketing.tables import visits
 from ticketing.turn import Turn
 from ticketing.values import EntryKind, Folio, Kind, Move, NotAllowed, Report, TicketingError
+from ticketing.words import clean
 
 MESA = 'mesa'                                          # who acts when no person does
 
@@ -128,7 +129,8 @@ def _checked(report: Report, site: Site) -> Report:
     client = site.clients.get(report.client)
     if report.application and client is not None:
         rules.supported(client, report.modality, report.application)
-    return replace(report, kind=kind, priority=priority_of(report.impact, report.urgency).value)
+    return replace(report, kind=kind, priority=priority_of(report.impact, report.urgency).value,
+                   summary=clean(report.summary or '') or None, description=clean(report.description or '') or None)
 
 
 def _kind(text: str) -> str:
