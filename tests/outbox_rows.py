@@ -25,6 +25,7 @@ def posted(db: Database, key: str = 'update:1', number: str | None = None, due: 
     """The id of a letter that waits; its Message-ID is made of its key."""
     with db.write() as connection:
         folio_id = connection.scalar(select(folios.c.id).where(folios.c.number == number)) if number else None
-        assert post(connection, Notice(**({'key': key, 'name': 'update', 'recipient': 'ana@nopalera.example', 'client': 'nopalera',
-                                           'folio_id': folio_id, 'facts': {'text': 'Avance'}} | more)), f'<{key.replace(":", ".")}@mesa.example>', due, NOW)
+        notice = Notice(**({'key': key, 'name': 'update', 'recipient': 'ana@nopalera.example', 'client': 'nopalera',
+                            'folio_id': folio_id, 'facts': {'text': 'Avance'}} | more))
+        assert post(connection, notice, f'<{key.replace(":", ".")}@mesa.example>', due, NOW)
         return int(connection.scalar(select(outbox.c.id).where(outbox.c.key == key)) or 0)
