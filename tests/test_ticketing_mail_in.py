@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from config.values import Site
 from storage.engine import Database, StorageError
 from tests.mail_samples import CPYTHON, HELP, KEY, MARIA, NOW, STRANGER, TO_HELP, letter, site_with_mail, with_file
-from ticketing import mail_in
+from ticketing import mail_decide, mail_in
 from ticketing.folios import FolioBook, State
 from ticketing.lifecycle import LifeCycle
 from ticketing.mail_in import MailIn
@@ -279,6 +279,20 @@ def test_a_loop_without_any_sign_ends_with_a_warning(desk: Desk) -> None:
     assert len(desk.mail.list(Intake.QUARANTINED)) == 5
 
 
+def test_spam_waits_for_a_person(desk: Desk) -> None:
+    assert desk.get(letter(X_Spam_Flag='YES')) == Intake.QUARANTINED
+    assert desk.get(letter('bueno', X_Spam_Status='No, score=-1')) == Intake.OPENED
+    assert desk.count(outbox) == 1
+
+
+def test_a_flood_of_strangers_is_not_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_decide, 'STRANGERS_AN_HOUR', 5)
+    for n in range(8):
+        desk.get(letter(f'{n}', sender=f's{n}@otra.example'), Envelope(f's{n}@otra.example', (HELP,)))
+    assert (desk.count(folios), desk.count(outbox), len(desk.mail.list(Intake.TO_VERIFY))) == (5, 5, 3)
+    assert desk.get(letter('de la lista')) == Intake.OPENED
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 def test_files_are_kept_by_hash_once(desk: Desk) -> None:
@@ -324,7 +338,7 @@ def test_every_message_of_cpython_ends_as_a_folio_or_with_a_reason(db: Database,
         (tmp_path / file.stem).mkdir()
         desk = Desk(db, tmp_path / file.stem)
         before = desk.count(folios)
-        outcome = desk.get(file.read_bytes(), now=NOW + FILES.index(file) * HOUR)
+        outcome = desk.get(file.read_bytes())
         number = file.stem.removeprefix('msg_')
         opened = desk.count(folios) - before
         if outcome == 'duplicate':                     # the same message in other clothes: it has its folio

@@ -13,6 +13,7 @@ from ticketing.mail_text import is_thanks
 from ticketing.values import Move, State, TicketingError
 
 OPENINGS_AN_HOUR = 10                                  # folios that one sender may open; more is a loop, and waits for a person
+STRANGERS_AN_HOUR = 100                                # folios of a client's unlisted senders together; more is spam, and waits
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known besides the letter. `opened_lately`: folios that its sender opened within the last hour."""
+    """What is known besides the letter. Within the last hour: folios that its sender opened, and that its client's unlisted senders did."""
 
     folio: Answered | None
     opened_lately: int
+    strangers_lately: int
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,15 @@ def _opens(letter: Letter, facts: Facts, site: Site, client: Client | None, refe
     line = mail_line(site, client)
     if line is None:
         return Quarantines(f'client {client.key} has no line that e-mail could follow', client.key)
+    if letter.spam:
+        return Quarantines('the mail server marked it as spam', client.key)
     if facts.opened_lately >= OPENINGS_AN_HOUR:
         return Quarantines(f'{letter.sender} opened {OPENINGS_AN_HOUR} folios within an hour: it looks like a loop', client.key, loop=True)
     user = user_of(client, letter.sender)
     if user is None and client.policy_of(line.modality).unlisted == 'verify':
         return ToVerify(client.key, f'{letter.sender or "the sender"} is not on the list of {client.key}')
+    if user is None and facts.strangers_lately >= STRANGERS_AN_HOUR:
+        return ToVerify(client.key, f'more than {STRANGERS_AN_HOUR} folios of senders who are not on the list within an hour')
     rule = f'e-mail of {letter.sender or "nobody"} ({f"user {user.employee_number}" if user else "not on the list"})'
     return Opens(client.key, line.number, user.employee_number if user else None, rule, refers_to)
 

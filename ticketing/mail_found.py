@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, func, select
 
-from config.values import Site
+from config.values import Client, Site
 from ticketing.damm import is_valid
 from ticketing.mail_decide import Answered, belongs, tokens_in
 from ticketing.mail_reader import Letter
@@ -72,6 +72,15 @@ def _merged(connection: Connection, number: str, by: str) -> Answered | None:
             return Answered(row.number, row.client, State(row.state), row.waiting_for, row.closed_at, row.modality, row.user_email, by)
         number = row.duplicate_of
     return None
+
+
+def strangers_lately(connection: Connection, client: Client | None, now: datetime) -> int:
+    """How many folios the letters of a client's unlisted senders opened within the last hour."""
+    if client is None:
+        return 0
+    its = folios.c
+    lately = (its.client == client.key, its.opened_at > now - timedelta(hours=1), its.origin == 'email', its.unlisted)
+    return int(connection.scalar(select(func.count()).where(*lately)) or 0)
 
 
 def opened_lately(connection: Connection, sender: str, now: datetime) -> int:

@@ -28,12 +28,13 @@ from ticketing.mail_decide import (
     Outcome,
     Quarantines,
     ToVerify,
+    client_of,
     decide_mail,
     opening_of,
     policy_of,
 )
 from ticketing.mail_files import MailFolder, Waiting
-from ticketing.mail_found import answered_folio, opened_lately
+from ticketing.mail_found import answered_folio, opened_lately, strangers_lately
 from ticketing.mail_reader import Envelope, Letter, Unreadable, read_letter
 from ticketing.mail_rows import MessageIn
 from ticketing.values import Intake, TicketingError
@@ -114,7 +115,8 @@ class MailIn:
             return _stored(connection, letter, planned, kept, site, now)
 
     def _decide(self, connection: Connection, letter: Letter, site: Site, now: datetime) -> Outcome:
-        facts = Facts(answered_folio(connection, letter, site, self._key), opened_lately(connection, letter.sender, now))
+        facts = Facts(answered_folio(connection, letter, site, self._key), opened_lately(connection, letter.sender, now),
+                      strangers_lately(connection, client_of(site, letter), now))
         return decide_mail(letter, facts, site, now)
 
     def _keep(self, letter: Letter, planned: Outcome, site: Site) -> tuple[Kept, ...]:

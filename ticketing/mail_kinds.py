@@ -59,6 +59,12 @@ def _signs(message: Part, envelope_sender: str | None, sender: str, sender_name:
         yield 'subject and headers of an automatic reply'
 
 
+def is_spam(message: Part) -> bool:
+    """Whether the site's mail server marked it as spam."""
+    flag, status = (message.first('x-spam-flag') or '').strip().lower(), (message.first('x-spam-status') or '').strip().lower()
+    return flag == 'yes' or status.startswith('yes')
+
+
 def is_away(subject: str) -> bool:
     """Whether a subject reads like that of an automatic reply: a weak sign, for a person may write it."""
     return _AWAY.match(subject) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ticketing.content_types import content_type
-from ticketing.mail_kinds import Bounce, automatic_sign, bounce_of
+from ticketing.mail_kinds import Bounce, automatic_sign, bounce_of, is_spam
 from ticketing.mail_mime import Part, TooMuch, read_parts
 from ticketing.mail_text import fresh_part, html_to_text, passed_on, tidy
 from ticketing.mail_words import addresses, decoded, mailbox, message_ids, moment, safe_title
@@ -57,6 +57,7 @@ class Letter:
     dropped_attachments: int                           # beyond the number that is read
     automatic: str | None                              # the sign that no person wrote it
     bounce: Bounce | None
+    spam: bool                                         # by the word of the site's mail server
 
     @property
     def is_empty(self) -> bool:
@@ -104,7 +105,8 @@ def _letter(message: Part, envelope: Envelope, sha256: str) -> Letter:
         references=references, date=moment(message.first('date') or ''), text=text,
         fresh=fresh_part(text) if (answered or references) and not passed_on(subject) else text,
         attachments=files[:MAX_ATTACHMENTS], dropped_attachments=max(0, len(files) - MAX_ATTACHMENTS),
-        automatic=automatic_sign(message, envelope.sender, sender, name, subject), bounce=bounce_of(message))
+        automatic=automatic_sign(message, envelope.sender, sender, name, subject), bounce=bounce_of(message),
+        spam=is_spam(message))
 
 
 def _sender(message: Part, envelope: Envelope) -> tuple[str, str]:
