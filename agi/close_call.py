@@ -1,6 +1,8 @@
 """`agi://.../close_call,<close call>,<linkedid>`: one user whom we called to ask whether his folio is solved (mission.md 4.7)."""
 from __future__ import annotations
 
+import re
+
 from agi.inbound import hand_over
 from agi.office import Office
 from agi.session import CallSession
@@ -10,9 +12,12 @@ from config.values import Client, User
 from ivr_flows.closing import Closing, closing, topic_of
 from ivr_flows.decide import route_of
 from ivr_flows.steps import Caller, Confirmed, Later, Refused, Scored, ToQueue
+from ticketing.close_call_rows import UnknownCloseCall
 from ticketing.close_call_steps import hours_of, line_of
 from ticketing.close_calls import CloseCalls, Question
 from ticketing.values import Folio
+
+LIKE_AN_ID = re.compile(r'[0-9]{1,18}').fullmatch
 
 
 def close_call(call: CallSession, office: Office) -> None:
@@ -20,13 +25,20 @@ def close_call(call: CallSession, office: Office) -> None:
 
     A hang-up is a normal end: what was answered before it is kept. Raises UnknownCloseCall.
     """
-    identity, linkedid = call.start.args
-    question = office.close_calls.asked(int(identity), linkedid, office.now())
+    close_call_id, linkedid = who_is_called(call.start.args)
+    question = office.close_calls.asked(close_call_id, linkedid, office.now())
     asking = Asking(call, office, question, linkedid)
     ending = asking.perform(closing(facts_of(office, question)))
     if isinstance(ending, ToQueue):
         office.folios.tie_call(question.folio.number, linkedid, office.now())
     hand_over(call, ending, question.folio.number)
+
+
+def who_is_called(args: tuple[str, ...]) -> tuple[int, str]:
+    """The close call and its call, as the dialplan names them. Raises UnknownCloseCall."""
+    if len(args) == 2 and LIKE_AN_ID(args[0]):
+        return int(args[0]), args[1]
+    raise UnknownCloseCall(f'{args!r:.80} is no close call of ours')
 
 
 class Asking(Talking):

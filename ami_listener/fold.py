@@ -11,6 +11,7 @@ from ami_listener.legs import BUSY_CAUSE, GOES_ON_US, legs_of, moment
 from ami_listener.rows import CALL_BACK_ID, CelRow, OwnRow, QueueRow, Row
 
 TRUNK_CONTEXT = 'from-trunk'
+PLACED = 'mesa-'                                       # the linkedids that we choose; such calls begin in their trunk's context, too
 TRUNK_CHANNEL = 'PJSIP/trunk-'
 CONNECTED = 'CONNECT'
 ABANDONED = 'ABANDON'
@@ -57,7 +58,7 @@ class _Call:
         joined = waits[0].at_us if waits else None
         talks = self._conversations(joined)
         left = (talks[0][0] if talks else self._left_queue()) if waits else None
-        incoming = 'MESA_LINE' in self.said or self.first.context == TRUNK_CONTEXT
+        incoming = 'MESA_LINE' in self.said or (self.first.context == TRUNK_CONTEXT and not self.first.linkedid.startswith(PLACED))
         return CallRecord(
             linkedid=self.first.linkedid, direction='in' if incoming else 'out', started=moment(self.first.at_us),
             answered=_moment(self._at(self.caller, 'ANSWER')), ended=_moment(ended), line=self.said.get('MESA_LINE', '')[:32] or None,

@@ -30,6 +30,7 @@ COMMANDS = {
     'recording': ('callcenter.commands.recording:recording', 'List and copy recordings and attachments; every copy is logged.'),
     'privacy': ('callcenter.commands.privacy:privacy', 'What is held about a person: export and erasure (ARCO).'),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
+    'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),

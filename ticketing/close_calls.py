@@ -30,7 +30,7 @@ from ticketing.close_call_rows import (
     write_letter,
 )
 from ticketing.close_call_steps import Call, GiveUp, SendLetter, Wait, after_attempt, hours_of, next_step, number_to_call, spaced, way_out
-from ticketing.folio_rows import FOLIO, add_entry, folio_of, locked_folio
+from ticketing.folio_rows import FOLIO, add_entry, folio_of, id_of, locked_folio
 from ticketing.lifecycle import LifeCycle
 from ticketing.notices import policy_for
 from ticketing.tables import close_calls, folios, outbound_calls
@@ -64,6 +64,17 @@ class Waiting:
     attempts: int
     next_at: datetime | None
     deadline: datetime | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A call that was placed. `outcome` is None while nothing is known; instants are aware UTC."""
+
+    linkedid: str
+    number: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
 
 
 class CloseCalls:
@@ -170,15 +181,24 @@ class CloseCalls:
 
     # --- people --------------------------------------------------------------------------------------------------
 
-    def waiting(self, number: str | None = None, limit: int = 1000) -> tuple[Waiting, ...]:
-        """The close calls that are not answered yet, the next first; of one folio, or of all."""
+    def waiting(self, number: str | None = None, client: str | None = None, limit: int = 1000) -> tuple[Waiting, ...]:
+        """The close calls that are not answered yet, the next first; those of one folio, of one client, or all."""
         c = close_calls.c
         wanted = select(folios.c.number, c.client, c.party, c.state, c.attempts, c.next_at, c.deadline).join(
             folios, folios.c.id == c.folio_id).where(c.state.in_(PENDING)).order_by(c.next_at, c.id).limit(limit)
-        if number is not None:
-            wanted = wanted.where(folios.c.number == number)
+        for column, value in ((folios.c.number, number), (c.client, client)):
+            if value is not None:
+                wanted = wanted.where(column == value)
         with self._db.read() as connection:
             return tuple(Waiting(*row) for row in connection.execute(wanted))
+
+    def made(self, number: str) -> tuple[Made, ...]:
+        """Every call that was placed to have a folio confirmed, oldest first. Raises UnknownFolio."""
+        o = outbound_calls.c
+        with self._db.read() as connection:
+            wanted = select(o.linkedid, o.number, o.started_at, o.ended_at, o.outcome).where(
+                o.kind == KIND, o.owner_id.in_(select(close_calls.c.id).where(close_calls.c.folio_id == id_of(connection, number))))
+            return tuple(Made(*row) for row in connection.execute(wanted.order_by(o.id)))
 
     def hurry(self, number: str, now: datetime) -> int:
         """Let a folio's close calls wait no longer than for open hours and limits; how many. Raises UnknownFolio."""
