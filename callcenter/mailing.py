@@ -1,6 +1,7 @@
 """E-mail in, wired: the books, the instance's folders and key, the door and the mailbox."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from ticketing.mail_decide import is_ours
 from ticketing.mail_in import MailIn
 
 LOOPBACK = '127.0.0.1'
+HALF_S = 3600.0                                        # nothing takes so long to be written
 
 
 def mail_in_of(instance: Instance, db: Database, site: Callable[[], Site]) -> MailIn:
@@ -29,7 +31,11 @@ def mail_rounds(serving: Any) -> tuple[Callable[[], object], Callable[[], object
         from ticketing.mail_poll import poll
         return poll(settings, serving.instance.secrets(serving.standing().site).imap, mail.take)
 
-    return lambda: mail.round(serving.clock.now()), look
+    def bring_in() -> int:
+        mail.forget_halves(time.time() - HALF_S)
+        return mail.round(serving.clock.now())
+
+    return bring_in, look
 
 
 def mail_door_of(serving: Any) -> Any:

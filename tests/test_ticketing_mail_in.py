@@ -459,3 +459,14 @@ def test_merged_folios_lead_to_the_one_that_is_kept(desk: Desk) -> None:
     desk.life.merge(duplicate, kept, by='ana', now=NOW + HOUR)
     assert desk.get(letter('y otro dato', In_Reply_To='<first@nopalera.example>'), now=NOW + HOUR) == Intake.JOINED
     assert desk.kinds(kept)[-1] == 'email_in'
+
+
+def test_what_a_killed_process_left_half_written_goes(desk: Desk) -> None:
+    half = desk.folder / '.half-x'
+    half.write_bytes(b'half')
+    written = half.stat().st_mtime
+    desk.mail.forget_halves(written - 1)
+    assert half.exists()
+    desk.mail.forget_halves(written + 1)
+    assert not half.exists()
+    assert desk.mail.round(NOW) == 0

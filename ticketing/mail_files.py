@@ -1,6 +1,7 @@
 """Letters and attachments as files: on disk and durable before anybody is told so, and never under a name of the sender's."""
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from ticketing.mail_reader import Envelope
 
 QUARANTINE = 'quarantine'
+HALF = '.half-'                                        # the beginning of the name of what is being written
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,17 @@ class MailFolder:
             with _reading(file) as content:
                 if content is not None:
                     yield _waiting(file, content)
+
+    def has(self, sha256: str) -> bool:
+        """Whether a message still waits."""
+        return any(self._folder.glob(f'{sha256}-*.eml'))
+
+    def forget_halves(self, before: float) -> None:
+        """Remove what a killed process left half written, if it is older than this moment of the machine's clock."""
+        for half in self._folder.glob(f'{HALF}*'):
+            with contextlib.suppress(FileNotFoundError):
+                if half.stat().st_mtime < before:
+                    half.unlink()
 
     def hold(self, file: Path, sha256: str) -> None:
         """Put a message aside for a person to look at."""
@@ -80,7 +93,7 @@ def store_whole(file: Path, content: bytes) -> None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two threads may store the same file at once.
-    opened, name = tempfile.mkstemp(prefix='.half-', dir=file.parent)
+    opened, name = tempfile.mkstemp(prefix=HALF, dir=file.parent)
     aside = Path(name)
     try:
         with os.fdopen(opened, 'wb') as handle:

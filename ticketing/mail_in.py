@@ -144,6 +144,14 @@ class MailIn:
         with self._db.read() as connection:
             return mail_rows.get(connection, message)
 
+    def waits(self, sha256: str) -> bool:
+        """Whether a message that was taken is not settled yet."""
+        return self._folder.has(sha256)
+
+    def forget_halves(self, before: float) -> None:
+        """Remove what a killed process left half written before this moment of the machine's clock (a timestamp)."""
+        self._folder.forget_halves(before)
+
     def of_digest(self, sha256: str) -> MessageIn | None:
         """The message whose bytes have this SHA-256; None when it is not in the books under them."""
         with self._db.read() as connection:

@@ -1,6 +1,7 @@
 """`mesa mail`: the e-mail that came in, and what a person decides about it."""
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,8 @@ from ticketing.mail_in import MailIn
 from ticketing.mail_reader import Envelope, Letter, Unreadable
 from ticketing.mail_rows import MessageIn
 from ticketing.values import Intake
+
+PATIENCE_S = 15.0
 
 
 @click.group()
@@ -110,10 +113,13 @@ def take(reading: Reading, file: Path, recipients: tuple[str, ...], sender: str 
     """Bring in a message from a file (.eml), as if it had come by the door."""
     with _opened(reading) as (box, _, now):
         sha256 = box.take(file.read_bytes(), Envelope(sender, recipients))
-        box.round(now)
-        found = box.of_digest(sha256)
+        deadline = time.monotonic() + PATIENCE_S
+        while box.waits(sha256) and time.monotonic() < deadline:
+            if not box.round(now):
+                time.sleep(0.1)                        # the worker has it in hand
+        waits, found = box.waits(sha256), box.of_digest(sha256)
     if found is None:
-        say('The message was in the books already, or another process takes it in right now. See: mesa mail list')
+        say('The message waits for the worker.' if waits else 'The same message is in the books already. See: mesa mail list')
         return
     say(f'Message {found.id}: {_state(found)}{f", folio {found.folio}" if found.folio else ""} ({found.reason})')
 
