@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def locked(file: Path) -> Iterator[None]:
 
 def write_whole(file: Path, text: str, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old text or the new one."""
-    aside = file.with_name(f'.{file.name}.{os.getpid()}')
+    aside = file.with_name(f'.{file.name}.{os.getpid()}.{get_ident()}')
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), 'w') as handle:
         handle.write(text)
