@@ -348,6 +348,15 @@ def test_open_folios_are_refused_unless_they_are_meant(world: World) -> None:
     assert world.traces() == []
 
 
+def test_a_call_in_progress_is_waited_for(world: World) -> None:
+    with world.db.write() as connection:
+        connection.execute(update(tables.outbound_calls).values(ended_at=None))
+    before = list(world.all_texts())
+    with pytest.raises(NotAllowed, match='being called'):
+        world.erase()
+    assert list(world.all_texts()) == before
+
+
 def test_a_letter_on_its_way_is_waited_for(world: World) -> None:
     with world.db.write() as connection:
         connection.execute(update(tables.outbox).where(tables.outbox.c.key == 'abandoned').values(lease_until=NOW + timedelta(minutes=5)))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from config.values import Client, Site
 from storage.engine import Database
-from ticketing.erasure_rows import erase_folio, erase_loose_rows
+from ticketing.erasure_rows import CALLED_NOW, erase_folio, erase_loose_rows
 from ticketing.kept_files import Folders
 from ticketing.letter_files import delete_letter, letters_about
 from ticketing.mentions import Mentions
@@ -66,13 +66,15 @@ class Eraser:
               open_too: bool = False) -> Erased:
         """Erase the person. `machine_now`: of the clock that leases go by.
 
-        Raises UnknownPerson, AmbiguousPerson; NotAllowed while a folio of his is open, unless `open_too`, and while a letter to him is on
-        its way: then asking again finishes it.
+        Raises UnknownPerson, AmbiguousPerson; NotAllowed while a folio of his is open, unless `open_too`, and while he is called or a
+        letter to him is on its way: then asking again finishes it.
         """
         held = self.look(client, text)
         if held.open_folios and not open_too:
             raise NotAllowed(f'folios {", ".join(held.open_folios)} are open and need his data to be served: close or cancel them first, '
                              'or erase them, too, with --open-too')
+        if any(call['ended_at'] is None for call in held.sections['outbound_calls']):
+            raise NotAllowed(CALLED_NOW)
         who, mentions = clean_name(by), held.subject.mentions
         request = self._begin(held.subject, who, mentions.redact_own(clean(reason)), now)
         counts: Counter[str] = Counter()

@@ -31,6 +31,7 @@ from ticketing.tables import (
 from ticketing.values import EntryKind, NotAllowed, Sending
 
 MESA = 'mesa'
+CALLED_NOW = 'the person is being called just now: ask again in a few minutes'
 WHY = 'arco'
 # Entries in which somebody says something in his own words; of the others only those go that name the person.
 WORDED = frozenset({EntryKind.NOTE, EntryKind.UPDATE, EntryKind.MOVE, EntryKind.EMAIL_IN, EntryKind.EMAIL_OUT, EntryKind.BOUNCE,
@@ -41,9 +42,10 @@ CODE = re.compile('[a-z_]{1,32}')                      # a reason from a list of
 
 def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: str, now: datetime,
                 machine_now: datetime) -> tuple[Counter[str], list[tuple[str, str]]]:
-    """Erase one folio of the person: what went, and the files to be deleted afterwards. Raises NotAllowed while a letter is on its way.
+    """Erase one folio of the person: what went, and the files to be deleted afterwards.
 
-    The number, times, states, category and priority stay: the statement and the service levels are told from them.
+    Raises NotAllowed while a letter or a call about it is on its way. The number, times, states, category and priority stay: the statement
+    and the service levels are told from them.
     """
     row = connection.execute(select(folios).where(folios.c.id == folio_id).with_for_update()).one()
     gone: Counter[str] = Counter(folios=1)
@@ -157,10 +159,14 @@ def _drop_letters(connection: Connection, whose: Any, mentions: Mentions, now: d
 
 
 def _erase_calls(connection: Connection, folio: Any, mentions: Mentions, now: datetime) -> None:
-    """The calls about the folio: places kept in the queue end, numbers that were called keep their region, by which they are rated."""
+    """The calls about the folio: places kept in the queue end, numbers that were called keep their region, by which they are rated.
+
+    Raises NotAllowed.
+    """
     _end_call_backs(connection, call_backs.c.folio_id == folio.id, now)
-    for row in connection.execute(select(outbound_calls).where(
-            outbound_calls.c.folio_id == folio.id, outbound_calls.c.ended_at.is_not(None))).all():
+    for row in connection.execute(select(outbound_calls).where(outbound_calls.c.folio_id == folio.id)).all():
+        if row.ended_at is None:
+            raise NotAllowed(CALLED_NOW)
         connection.execute(update(outbound_calls).where(outbound_calls.c.id == row.id).values(number=masked(row.number)))
     linkedids = select(folio_entries.c.linkedid).where(folio_entries.c.folio_id == folio.id, folio_entries.c.linkedid.is_not(None))
     _erase_notes(connection, or_(call_notes.c.linkedid == folio.linkedid, call_notes.c.linkedid.in_(linkedids)), mentions)
