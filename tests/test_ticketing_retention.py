@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -13,8 +14,11 @@ from sqlalchemy import insert, select
 from config.load import load
 from config.values import Modality, Policy, Site
 from storage.engine import Database
+from tests.mail_samples import KEY, TO_HELP, site_with_mail, with_file
+from tests.mail_samples import NOW as MAIL_NOW
 from ticketing.folios import EntryKind, FolioBook
 from ticketing.kept_files import Folders, delete, is_plain, names_in, reading
+from ticketing.mail_in import MailIn
 from ticketing.retention import Retention, Sweep
 from ticketing.tables import folio_files, folios
 from ticketing.values import Report, TicketingError
@@ -171,3 +175,26 @@ def test_two_rounds_at_once_leave_one_marker(db: Database, folders: Folders, ret
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: Retention(db, lambda: site, folders).round(NOW), range(4)))
     assert sum(done) == 40 and len(markers(db, number)) == 40 and not list(names_in(folders.recordings))
+
+
+def test_an_attachment_that_expires_while_the_same_one_comes_in_is_there_afterwards(
+        db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, folders = site_with_mail(), Folders(tmp_path / 'messages', tmp_path / 'recordings', tmp_path / 'attachments')
+    (tmp_path / 'mail-in').mkdir()
+    mail = MailIn(db, lambda: site, tmp_path / 'mail-in', folders.attachments, KEY)
+    mail.take(with_file(b'\x89PNG\r\n\x1a\n' + bytes(50), 'foto.png', message_id='<1@nopalera.example>'), TO_HELP)
+    mail.round(MAIL_NOW)
+    name, = names_in(folders.attachments)
+    mail.take(with_file(b'\x89PNG\r\n\x1a\n' + bytes(50), 'foto.png', message_id='<2@nopalera.example>'), TO_HELP)
+    original = MailIn._keep
+
+    def then_expire(self: MailIn, *what: Any) -> Any:
+        kept = original(self, *what)
+        monkeypatch.setattr(MailIn, '_keep', original)
+        Retention(db, lambda: site, folders).round(MAIL_NOW + timedelta(days=1000))
+        return kept
+    monkeypatch.setattr(MailIn, '_keep', then_expire)
+    mail.round(MAIL_NOW)
+    with db.read() as connection:
+        assert connection.scalars(select(folio_files.c.deleted_at).order_by(folio_files.c.id)).all()[1:] == [None]
+    assert (folders.attachments / name).exists()

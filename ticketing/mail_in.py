@@ -18,6 +18,7 @@ from storage.engine import Database, StorageError
 from ticketing import mail_rows
 from ticketing.bounces import bounced
 from ticketing.folio_rows import locked
+from ticketing.kept_files import LOCK
 from ticketing.mail_attachments import Kept, keep
 from ticketing.mail_decide import (
     BounceOf,
@@ -108,6 +109,7 @@ class MailIn:
         kept = self._keep(letter, planned, site)
         with self._db.write() as connection:
             self._db.lock(connection, 'mail in')
+            self._keep_still(connection, letter, planned, site)
             if isinstance(planned, Joins):
                 locked(connection, planned.number)
             if mail_rows.known(connection, letter) is not None or self._decide(connection, letter, site, now) != planned:
@@ -123,6 +125,11 @@ class MailIn:
         if not isinstance(planned, Opens | Joins):
             return ()
         return keep(letter, policy_of(site, planned.client).attachment_megabytes, self._attachments)
+
+    def _keep_still(self, connection: Connection, letter: Letter, planned: Outcome, site: Site) -> None:
+        """A file of the same content may have expired meanwhile: put it back, under the lock that deleting takes."""
+        self._db.lock(connection, LOCK)
+        self._keep(letter, planned, site)
 
     def _store_unreadable(self, letter: Unreadable, reason: str, now: datetime) -> MessageIn:
         with self._db.write() as connection:
@@ -174,6 +181,7 @@ class MailIn:
         kept = self._keep(letter, planned, site)
         with self._db.write() as connection:
             self._db.lock(connection, 'mail in')
+            self._keep_still(connection, letter, planned, site)
             self._still_unsettled(connection, message)
             folio = mail_rows.open_folio(connection, letter, planned, kept, site, now)
             settled = mail_rows.settle(connection, message, Intake.OPENED, folio, planned.client, by, now)
