@@ -141,3 +141,26 @@ def test_who_is_sent_away_without_an_answer_has_a_record_that_says_how(cause: in
     lines = [line.replace('""hangupcause"":127', f'""hangupcause"":{cause}') for line in RECORDED['cancelled'].cel]
     call = fold([read_cel(line) for line in lines])
     assert call is not None and [leg.disposition for leg in call.legs] == [disposition]
+
+PLACED_BUSY = '''
+"CHAN_START","1795376187.009047","mesa-cc-0-1-abc","mesa-cc-0-1-abc","PJSIP/trunk-demo-00000000","","","","","s","from-trunk","","","","",""
+"HANGUP","1795376188.026152","mesa-cc-0-1-abc","mesa-cc-0-1-abc","PJSIP/trunk-demo-00000000","","8005550101","8005550101","","s","from-trunk","AppDial2","(Outgoing Line)","","","{""hangupcause"":17,""hangupsource"":""PJSIP/trunk-demo-00000000"",""dialstatus"":""""}"
+"CHAN_END","1795376188.026152","mesa-cc-0-1-abc","mesa-cc-0-1-abc","PJSIP/trunk-demo-00000000","","8005550101","8005550101","","s","from-trunk","AppDial2","(Outgoing Line)","","",""
+"LINKEDID_END","1795376188.026152","mesa-cc-0-1-abc","mesa-cc-0-1-abc","PJSIP/trunk-demo-00000000","","8005550101","8005550101","","s","from-trunk","AppDial2","(Outgoing Line)","","",""
+'''  # noqa: E501
+PLACED_ANSWERED = '''
+"CHAN_START","1795376215.100189","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","","","","s","from-trunk","","","","",""
+"ANSWER","1795376216.115381","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","8005550101","8005550101","","s","from-trunk","AppDial2","(Outgoing Line)","","",""
+"USER_DEFINED","1795376216.115497","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","8005550101","8005550101","","s","mesa-close-call","CELGenUserEvent","MESA_FOLIO,12345674","","MESA_FOLIO","{""extra"":""12345674""}"
+"HANGUP","1795376217.117731","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","8005550101","8005550101","","s","mesa-close-call","AppDial2","(Outgoing Line)","","","{""hangupcause"":0,""hangupsource"":""PJSIP/trunk-demo-00000004"",""dialstatus"":""""}"
+"CHAN_END","1795376217.117731","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","8005550101","8005550101","","s","mesa-close-call","AppDial2","(Outgoing Line)","","",""
+"LINKEDID_END","1795376217.117731","mesa-cc-4-1-abc","mesa-cc-4-1-abc","PJSIP/trunk-demo-00000004","","8005550101","8005550101","","s","mesa-close-call","AppDial2","(Outgoing Line)","","",""
+'''  # noqa: E501
+
+
+@pytest.mark.parametrize(('text', 'disposition', 'folio'), [(PLACED_BUSY, 'busy', None), (PLACED_ANSWERED, 'answered', '12345674')])
+def test_a_call_that_mesa_placed_is_outgoing_though_it_begins_in_the_trunks_context(text: str, disposition: str, folio: str | None) -> None:
+    rows = [row for row in (read_cel(line) for line in text.split('\n') if line) if isinstance(row, CelRow)]
+    call = fold(rows)
+    assert call is not None
+    assert (call.direction, call.disposition, call.folio, call.agent) == ('out', disposition, folio, None)

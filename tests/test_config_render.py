@@ -206,3 +206,36 @@ def test_a_table_without_open_time_is_closed_and_then_stale() -> None:
     assert ask(text, '+528005550101', int(NOW.timestamp())) == 'closed'
     assert ask(text, '+528005550101', int(until.timestamp())) == 'stale'
     assert ask(text, '+528005550101', 0) == 'stale'
+
+
+def test_the_dialer_may_place_calls_and_look_and_nothing_else(site: Site) -> None:
+    accounts = {name: settings for name, settings in sections(rendered(site)['manager.conf']) if name != 'general'}
+    assert accounts['dialer']['secret'] == ['word-of-dialer']
+    assert accounts['dialer']['write'] == ['originate,call,reporting'] and accounts['dialer']['read'] == ['call']
+    assert accounts['dialer']['permit'] == ['127.0.0.1/255.255.255.255']
+    granted = ','.join(words for one in accounts.values() for words in one['write']).split(',')
+    assert not {'system', 'command', 'config', 'all'} & set(granted)
+    nobody = render(site, PLACE, replace(secrets(site), ami_dialer=''))
+    assert '[dialer]' not in nobody['manager.conf']        # an account without a password would be everybody's
+
+
+def test_our_own_calls_leave_through_trunks_that_take_them_alone(site: Site) -> None:
+    leads, takes_none = replace(site.trunks[0], name='uno', outbound='127.0.0.9:5080'), replace(site.trunks[0], name='dos', outbound='')
+    text = rendered(replace(site, trunks=(leads, takes_none)))['pjsip.conf']
+    assert of_type(text, 'aor')['trunk-uno']['contact'] == ['sip:127.0.0.9:5080']
+    assert 'max_contacts' not in of_type(text, 'aor')['trunk-uno']            # nobody can register there
+    assert of_type(text, 'endpoint')['trunk-uno']['aors'] == ['trunk-uno']
+    assert 'trunk-dos' not in of_type(text, 'aor') and 'aors' not in of_type(text, 'endpoint')['trunk-dos']
+
+
+@pytest.mark.parametrize('outbound', ['127.0.0.9\ncontact=sip:x', '127.0.0.9;x', 'a b'])
+def test_an_address_that_says_more_than_it_should_is_refused(site: Site, outbound: str) -> None:
+    with pytest.raises(RenderError):
+        rendered(replace(site, trunks=(replace(site.trunks[0], outbound=outbound),)))
+
+
+def test_an_answered_call_of_ours_is_never_left_in_silence(site: Site) -> None:
+    text = rendered(site)['extensions.conf']
+    context = text[text.index('[mesa-close-call]'):].split('\n[', 1)[0]
+    assert context.index('TIMEOUT(absolute)=1.3') < context.index('AGI(agi://127.0.0.1:4573/close_call,')
+    assert 'exten => T,1,' in context and context.count('goodbye') >= 2

@@ -1,14 +1,17 @@
 """When whom to call about a resolved folio, what is stored of it, and what follows silence (mission.md 4.7)."""
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from config.values import Calendar, HolidayBook, Override, OverrideState, Policy, Site, Span, Trunk, User
 from storage.engine import Database
@@ -423,3 +426,43 @@ def test_what_waits_is_told(books: Books) -> None:
         (number, 'user', 'waiting', 0), (other, 'user', 'waiting', 0)]
     assert [one.number for one in books.calls.waiting(other)] == [other]
     assert told[0].next_at == TUESDAY.astimezone(UTC)
+
+
+def test_a_round_reads_what_is_pending_and_not_all_that_ever_was(migrated_file: Path, tmp_path: Path) -> None:
+    """On SQLite, whose plan does not depend on how much there is."""
+    shutil.copy(migrated_file, tmp_path / 'mesa.db')
+    books = Books(Database(f'sqlite:///{tmp_path / "mesa.db"}'))
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(Engine, 'before_cursor_execute')
+    def listen(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters))
+    try:
+        books.calls.due(TUESDAY)
+        books.calls.in_flight()
+        books.calls.waiting()
+    finally:
+        event.remove(Engine, 'before_cursor_execute', listen)
+    with books.db.read() as connection:
+        plans = [' / '.join(str(row[3]) for row in connection.exec_driver_sql(f'EXPLAIN QUERY PLAN {statement}', parameters))
+                 for statement, parameters in asked if statement.startswith('SELECT')]
+    assert len(plans) == 3
+    assert all('close_calls_waiting' in plan or 'outbound_calls_in_flight' in plan for plan in plans), plans
+    books.db.close()
+
+
+def test_workers_at_once_keep_the_limit_of_the_client(db: Database) -> None:
+    books = Books(db, replace(a_site(policy=Policy(close_calls_per_hour=2)), trunks=OUT))
+    for n in range(8):
+        books.resolved(employee_number=None, caller_number=f'+52555555120{n}')
+    start = threading.Barrier(8)
+
+    def work(close_call_id: int) -> None:
+        start.wait()
+        books.calls.take(close_call_id, TUESDAY)
+    threads = [threading.Thread(target=work, args=(one,)) for one in books.calls.due(TUESDAY)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(books.calls.in_flight()) == 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
 from config.phones import national
 from config.values import Site
@@ -18,6 +18,8 @@ from ticketing.values import EntryKind, Folio, State, TicketingError
 
 KIND = 'close_call'
 PENDING = ('waiting', 'calling', 'mailed')
+# As the partial index has it, letter by letter: SQLite does not recognise it with bound values, and would read all that ever was.
+IS_PENDING = text("close_calls.state IN ('waiting', 'calling', 'mailed')")
 
 
 class UnknownCloseCall(TicketingError):

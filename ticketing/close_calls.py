@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from config.values import Override, Site
 from storage.engine import Database
 from ticketing.close_call_rows import (
+    IS_PENDING,
     KIND,
-    PENDING,
     Attempt,
     UnknownCloseCall,
     facts_of,
@@ -94,7 +94,7 @@ class CloseCalls:
         c = close_calls.c
         with self._db.read() as connection:
             return tuple(connection.scalars(select(c.id).where(
-                c.state.in_(('waiting', 'mailed')), c.next_at <= now).order_by(c.next_at, c.id).limit(limit)))
+                IS_PENDING, c.state != 'calling', c.next_at <= now).order_by(c.next_at, c.id).limit(limit)))
 
     def take(self, close_call_id: int, now: datetime) -> Attempt | None:
         """Do what is next: store an attempt and answer it for the dialer, or write the letter, wait, or close the folio unverified."""
@@ -113,7 +113,9 @@ class CloseCalls:
         """The linkedids of close calls that were placed and of which no end is known."""
         c = outbound_calls.c
         with self._db.read() as connection:
-            return tuple(connection.scalars(select(c.linkedid).where(c.kind == KIND, c.ended_at.is_(None)).order_by(c.id)))
+            # By number, which is the order of the index of what is in flight: another one would read all that ever was.
+            going_on = connection.execute(select(c.linkedid, c.kind).where(c.ended_at.is_(None)).order_by(c.number))
+            return tuple(call.linkedid for call in going_on if call.kind == KIND)
 
     def ended(self, linkedid: str, outcome: str, now: datetime) -> bool:
         """Take in how a placed call ended; an answer that was stored during it comes first. False when that is known already.
@@ -185,7 +187,7 @@ class CloseCalls:
         """The close calls that are not answered yet, the next first; those of one folio, of one client, or all."""
         c = close_calls.c
         wanted = select(folios.c.number, c.client, c.party, c.state, c.attempts, c.next_at, c.deadline).join(
-            folios, folios.c.id == c.folio_id).where(c.state.in_(PENDING)).order_by(c.next_at, c.id).limit(limit)
+            folios, folios.c.id == c.folio_id).where(IS_PENDING).order_by(c.next_at, c.id).limit(limit)
         for column, value in ((folios.c.number, number), (c.client, client)):
             if value is not None:
                 wanted = wanted.where(column == value)

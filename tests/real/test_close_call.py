@@ -137,8 +137,10 @@ def test_9_asks_for_another_time_and_the_clock_brings_it(mesa: RealMesa) -> None
         assert (waiting['attempts'], waiting['next_at']) == (0, '2026-11-24T18:00:00+00:00')
         assert mesa.mesa('close-call', 'now', number).returncode == 0
         phone.expect_ring()
-        phone.refuse(603)
-    calls(mesa, number, 'later', 'busy')
+        phone.refuse(486)
+    busy = calls(mesa, number, 'later', 'busy')['calls'][1]['linkedid']
+    logged = until(lambda: [call for call in mesa.json('calls') if call['linkedid'] == busy and call['folio']], bool)
+    assert (logged[0]['direction'], logged[0]['disposition'], logged[0]['folio']) == ('out', 'busy', number)
     settle(mesa, number)
 
 
