@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from config.values import Site
 from storage.engine import Database
+from ticketing.lifecycle import LifeCycle
 from ticketing.tables import close_calls, folios
 from ticketing.tokens import page_token, same
 from ticketing.values import FolioChanged, IllegalMove, NotAllowed, State
@@ -55,7 +56,7 @@ class Shown:
 class Confirmations:
     """The close calls that may be answered on a page. `key` signs the links. Every method raises DatabaseUnavailable."""
 
-    def __init__(self, db: Database, lifecycle: Any, site: Callable[[], Site], key: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, lifecycle: LifeCycle, site: Callable[[], Site], key: str, now: Callable[[], datetime]) -> None:
         self._db = db
         self._lifecycle = lifecycle
         self._site = site
