@@ -44,5 +44,6 @@ def sweep(serving: Any) -> Callable[[], None]:
         if found.deleted:
             log.warning('%d files were deleted that should have been gone: %s', len(found.deleted), ', '.join(found.deleted[:SHOWN]))
         if found.orphans:
-            log.warning('%d files belong to no folio, see `mesa recording orphans`: %s', len(found.orphans), ', '.join(found.orphans[:SHOWN]))
+            log.warning('%d files belong to no folio, see `mesa recording orphans`: %s',
+                        len(found.orphans), ', '.join(found.orphans[:SHOWN]))
     return round_
