@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ami_listener.rows import CALL_BACK_ID, PLACE_END
@@ -20,6 +20,7 @@ from ticketing.call_backs import CallBack
 log = logging.getLogger(__name__)
 WAITING_CONTEXT = 'mesa-call-back-wait'
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TENTH = timedelta(milliseconds=100)
 
 
 class Manager(Protocol):
@@ -81,9 +82,9 @@ def unneeded(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[s
 def order_of(call_back: CallBack, serial: str) -> dict[str, Any]:
     """What Asterisk is told. The linkedid is new each time: a place that was lost is another call."""
     linkedid = f'{CALL_BACK_ID}{call_back.id}-{serial}'
-    tenths = (call_back.joined_at - EPOCH).total_seconds() * 10
+    tenths = (call_back.joined_at - EPOCH) // TENTH
     variables = {
-        'MESA_CALL_BACK': call_back.id, 'MESA_QUEUE': call_back.queue, 'MESA_PRIORITY': call_back.priority, 'MESA_JOINED': round(tenths),
+        'MESA_CALL_BACK': call_back.id, 'MESA_QUEUE': call_back.queue, 'MESA_PRIORITY': call_back.priority, 'MESA_JOINED': tenths,
         'MESA_LINE': call_back.line, 'MESA_FOLIO': call_back.folio or '', 'MESA_SHOWN': national(call_back.number),
     }
     return {

@@ -6,15 +6,19 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from ami_listener.rows import read_cel
 from callcenter.caller import Caller
+from callcenter.console import Complaint
+from callcenter.listening import Queued
 from callcenter.phone import Phone
 from storage.engine import Database
-from tests.real.callers import NOPALERA, Books, eventually, phone_of
+from tests.real.callers import NOPALERA, Books, clock_at, eventually, follow, phone_of, queued
 from tests.real.instance import RealMesa
 from tests.real.phones import AgentPhone, agent, caller
 from ticketing.call_backs import CallBack, CallBacks, Request
@@ -57,18 +61,27 @@ def outbound_to(port: int, policy: str = '') -> Callable[[Path], None]:
     return edit
 
 
-def leave_place(call: Caller, queue_keys: tuple[str, ...] = ('1',)) -> None:
-    """Wait until he is queued, press 2, and answer what he is asked."""
-    call.press('2')
-    for keys in queue_keys:
-        call.expect_prompt('mesa/callback-confirm')
-        call.press(keys)
+def press_two(call: Caller) -> None:
+    """Press 2 in the queue until it is taken: not while a position is told."""
+    for _ in range(10):
+        call.press('2')
+        try:
+            call.expect_prompt('mesa/callback-confirm', 1.5)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError(f'nobody heard the key:\n{call.told()}')
+
+
+def leave_place(call: Caller) -> None:
+    """Ask to be called back at the number that is proposed."""
+    press_two(call)
+    call.press('1')
     call.expect_prompt('mesa/callback-kept')
 
 
 def to_queue(call: Caller) -> None:
     """From the menu to the queue by key 0."""
-    from callcenter.listening import Queued
     call.dial()
     call.expect_prompt('mesa/menu-agent')
     call.press('0')
@@ -132,6 +145,178 @@ def test_a_caller_leaves_the_queue_and_is_called_back(make_mesa: Callable[..., R
     assert books.call(linkedid, folio.number).disposition == 'call_back'
     assert not books.entries(folio.number, EntryKind.ABANDONED)
     books.close()
+
+
+@pytest.fixture(scope='module')
+def out_port() -> int:
+    """Where the users' telephones listen."""
+    return free_port()
+
+
+@pytest.fixture(scope='module')
+def shop(out_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesa]:
+    """An instance for the tests that leave no place behind; two attempts are made."""
+    mesa = RealMesa(tmp_path_factory.mktemp('shop'), outbound_to(out_port, 'callback_attempts = 2'), TUESDAY)
+    yield mesa
+    mesa.stop()
+
+
+@pytest.fixture
+def books(shop: RealMesa) -> Iterator[Books]:
+    kept_books = Books(shop)
+    yield kept_books
+    kept_books.close()
+
+
+def asks(mesa: RealMesa, books: Books) -> str:
+    """Somebody new waits and asks to be called back; the number of his folio."""
+    (user,) = books.strangers(1)
+    with caller(mesa.instance, NOPALERA, phone_of(user)) as call:
+        to_queue(call)
+        leave_place(call)
+        call.finish(20)
+        folio = books.folio_of(call.linkedid)
+    assert folio
+    return folio.number
+
+
+def only(mesa: RealMesa, folio: str, state: str = 'waiting', attempts: int = 0) -> CallBack:
+    """The call-back of a folio, once it is so."""
+    def look() -> list[CallBack]:
+        return [one for one in kept(mesa, None) if one.folio == folio and (one.state, one.attempts) == (state, attempts)]
+    return eventually(look, lambda found: len(found) == 1, f'the call-back of {folio} {state} after {attempts} attempts')[0]
+
+
+def in_queue(mesa: RealMesa, count: int) -> None:
+    """Wait until so many stand in the standard queue."""
+    eventually(lambda: mesa.asterisk_cli('queue show nopalera-standard'), lambda text: f'has {count} calls' in text, f'{count} wait')
+
+
+def test_not_reached_twice_the_folio_stays_for_a_follow_up(shop: RealMesa, books: Books, out_port: int) -> None:
+    folio = asks(shop, books)
+    with UserPhone(shop, out_port) as home, agent(shop.instance, 'ana', auto_answer_s=0.2) as ana:
+        home.expect_ring(40)
+        home.refuse(486)
+        ana.expect_over(20)                            # he is told, and is free
+        again = only(shop, folio, attempts=1)
+        assert again.next_at == datetime(2026, 11, 24, 16, 10, tzinfo=UTC)
+        in_queue(shop, 0)
+        with clock_at(shop, '2026-11-24T10:10'):
+            home.expect_ring(40)
+            home.answer()                              # and presses nothing, as an answering machine
+            ana.expect_over(60)
+            only(shop, folio, 'given_up', 2)
+    first, second, last = [entry for entry in books.entries(folio, EntryKind.CALL_BACK)][1:]
+    assert [books.call(entry.call).disposition for entry in (first, second)] == ['busy', 'no_key']
+    assert 'queda abierto' in last.text and books.folio(folio).state == 'new'
+    in_queue(shop, 0)
+
+
+def test_the_agent_hangs_up_before_the_caller_answers(shop: RealMesa, books: Books, out_port: int) -> None:
+    folio = asks(shop, books)
+    with UserPhone(shop, out_port) as home:
+        with agent(shop.instance, 'ana', auto_answer_s=0.2) as ana:
+            home.expect_ring(40)
+            ana.hang_up()
+            home.expect_over(10)
+        only(shop, folio, attempts=1)
+        in_queue(shop, 1)                              # at once, in his place
+        assert shop.mesa('call-back', 'cancel', str(only(shop, folio, attempts=1).id), '--reason', 'prueba').returncode == 0
+        in_queue(shop, 0)
+
+
+def test_another_number_and_a_second_request(shop: RealMesa, books: Books) -> None:
+    (user,) = books.strangers(1)
+    with caller(shop.instance, NOPALERA, phone_of(user)) as call:
+        to_queue(call)
+        press_two(call)
+        call.press('2')
+        call.expect_prompt('mesa/callback-ask-number')
+        call.press('8005550101#')                      # ours: nobody is called there
+        call.expect_prompt('mesa/callback-number-wrong')
+        call.press('5555554321')
+        call.expect_prompt('mesa/callback-confirm')
+        call.press('1')
+        call.expect_prompt('mesa/callback-kept')
+        call.finish(20)
+    (waiting,) = kept(shop)
+    assert waiting.number == '+525555554321'
+    with caller(shop.instance, NOPALERA, '5555554321') as call:
+        call.dial()
+        follow(call, '#,#,#,0,2', queued)
+        press_two(call)
+        call.press('1')
+        call.expect_prompt('mesa/callback-already')
+        call.finish(20)
+        second = books.folio_of(call.linkedid)
+    assert second and [one.id for one in kept(shop)] == [waiting.id]
+    listed = shop.json('call-back', 'list')
+    assert [(one['id'], one['number'], one['state']) for one in listed] == [(waiting.id, '+525555554321', 'waiting')]
+    assert shop.mesa('call-back', 'cancel', str(waiting.id), '--reason', 'prueba').returncode == 0
+    again = shop.mesa('call-back', 'cancel', '999', '--reason', 'prueba')
+    assert again.returncode == 1 and 'no call-back 999' in again.stderr
+    in_queue(shop, 0)
+
+
+def test_who_goes_on_waiting_stands_where_he_stood(shop: RealMesa, books: Books) -> None:
+    first, second = books.strangers(2)
+    with caller(shop.instance, NOPALERA, phone_of(first)) as one, caller(shop.instance, NOPALERA, phone_of(second)) as two:
+        to_queue(one)
+        to_queue(two)
+        press_two(one)
+        in_queue(shop, 1)
+        one.press('3')
+        one.expect_prompt('mesa/callback-wait-on')
+        one.expect(Queued)
+        in_queue(shop, 2)
+        text = shop.asterisk_cli('queue show nopalera-standard')
+        channels = re.findall(r'[0-9]+[.] (\S+) \(wait', text)
+        named = [re.search(r'Caller ID: *([0-9]+)', shop.asterisk_cli(f'core show channel {channel}')) for channel in channels]
+        assert [found and found[1] for found in named] == [phone_of(first), phone_of(second)]
+        os.kill(shop.pids['mesa'], signal.SIGSTOP)     # Mesa does not answer: he is back in the queue within two seconds
+        stopped = shop.pids['mesa']
+        try:
+            one.press('2')
+            one.expect(Queued)
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        for call in (one, two):
+            call.hang_up()
+            call.finish()
+        linkedid = one.linkedid
+    record = books.call(linkedid)
+    assert record.disposition == 'abandoned' and record.folio
+    assert books.abandoned(record.folio)
+
+
+def test_who_hangs_up_while_he_is_asked_has_abandoned(shop: RealMesa, books: Books) -> None:
+    (user,) = books.strangers(1)
+    with caller(shop.instance, NOPALERA, phone_of(user)) as call:
+        to_queue(call)
+        press_two(call)
+        call.hang_up()
+        call.finish()
+        linkedid = call.linkedid
+    assert books.call(linkedid).disposition == 'abandoned' and kept(shop) == ()
+
+
+def test_places_are_back_after_asterisk_was_killed(shop: RealMesa, books: Books) -> None:
+    folio = asks(shop, books)
+    in_queue(shop, 1)
+    before = shop.pids['asterisk']
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: shop.pids.get('asterisk'), lambda pid: pid not in (None, before), 'Asterisk runs again', 60)
+    eventually(lambda: _queue_text(shop), lambda text: 'has 1 calls' in text, 'the place is back', 60)
+    assert only(shop, folio).attempts == 0
+    assert shop.mesa('call-back', 'cancel', str(only(shop, folio).id), '--reason', 'prueba').returncode == 0
+    in_queue(shop, 0)
+
+
+def _queue_text(mesa: RealMesa) -> str:
+    try:
+        return mesa.asterisk_cli('queue show nopalera-standard')
+    except Complaint:
+        return ''                                      # it starts
 
 
 FAST_AGENT = """
