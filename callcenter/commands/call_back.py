@@ -10,7 +10,6 @@ import click
 from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
-from config.phones import national
 from ticketing.call_backs import CANCELLED, GIVEN_UP, SERVED, WAITING, CallBack, CallBacks
 
 as_json = click.option('--json', 'as_json', is_flag=True, help='For scripts.')
@@ -65,5 +64,6 @@ def row(one: CallBack, zone: ZoneInfo) -> str:
     """One line of the list; times in the site's zone."""
     joined, due = one.joined_at.astimezone(zone), one.next_at.astimezone(zone)
     waits = f'{due:%Y-%m-%d %H:%M}' if one.state == WAITING else '-'
-    return (f'{one.id:<7}{one.state:<11}{national(one.number):<13}{printable(one.queue):<22}{joined:%Y-%m-%d %H:%M:%S}  {waits:<18}'
+    number = printable(one.number).removeprefix('+52')     # an erased one is no number any more
+    return (f'{one.id:<7}{one.state:<11}{number:<13}{printable(one.queue):<22}{joined:%Y-%m-%d %H:%M:%S}  {waits:<18}'
             f'{one.attempts:<7}{one.folio or "-"}')
