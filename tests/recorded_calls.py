@@ -33,10 +33,10 @@ class Recording:
         return sorted((dict(zip(names, record, strict=True)) for record in csv.reader(self.cdr)), key=lambda record: float(record['start']))
 
 
-def _recordings() -> dict[str, Recording]:
+def _recordings(file: str) -> dict[str, Recording]:
     found: dict[str, dict[str, list[str]]] = {}
     name = kind = ''
-    for line in (Path(__file__).parent / 'recorded_calls.txt').read_text(encoding='utf-8').splitlines()[1:]:
+    for line in (Path(__file__).parent / file).read_text(encoding='utf-8').splitlines()[1:]:
         if line.startswith('== '):
             name = line[3:]
             found[name] = defaultdict(list)
@@ -47,4 +47,5 @@ def _recordings() -> dict[str, Recording]:
     return {name: Recording(kinds['cel'], kinds['queue'], kinds['cdr']) for name, kinds in found.items()}
 
 
-RECORDED = _recordings()
+RECORDED = _recordings('recorded_calls.txt')
+CALL_BACKS = _recordings('recorded_call_backs.txt')
