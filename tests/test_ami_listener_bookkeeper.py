@@ -14,7 +14,7 @@ from ami_listener.bookkeeper import DUTIES, RETRY_S, SETTLING_S, Bookkeeper
 from ami_listener.call_log import TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.fold import fold
 from storage.engine import Database
-from tests.recorded_calls import RECORDED
+from tests.recorded_calls import CALL_BACKS, RECORDED
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 
@@ -179,3 +179,49 @@ def test_a_message_after_a_long_wait_is_tied_to_the_folio_that_the_call_has(db: 
     assert log.owed(TIE_MESSAGE) == ()
     call, whole = log.get(linkedid('no_agent_then_message')), fold(RECORDED['no_agent_then_message'].rows)
     assert call is not None and whole is not None and call.folio == whole.folio
+
+
+def test_the_end_of_every_attempt_to_call_back_is_told_once(db: Database, folder: Path) -> None:
+    with (folder / 'cel-custom' / 'mesa.csv').open('a') as cel, (folder / 'queue_log').open('a') as queue:
+        for recording in CALL_BACKS.values():
+            cel.writelines(f'{line}\n' for line in recording.cel)
+            queue.writelines(f'{line}\n' for line in recording.queue)
+    office = Office()
+    books = office.bookkeeper(db, folder)
+    books.round()
+    books.round()
+    told = {call.linkedid: name for name, call in CALL_BACKS.items()}
+    assert {(told[linkedid], disposition) for linkedid, disposition in office.settled} == {
+        (name, name) for name in ('answered', 'busy', 'no_key', 'agent_left')}
+    assert len(office.settled) == 4
+    assert told.keys() & set(office.abandoned) == set()                                       # who asked for a call has not given up
+    assert {told[linkedid] for linkedid in office.answered if linkedid in told} == {'answered'}
+
+
+def test_a_call_that_mesa_placed_gets_the_folio_it_was_placed_for(db: Database, folder: Path) -> None:
+    rows = [line.replace('1795365171', '1795465171').replace('from-trunk', 'mesa-close-call')
+            for line in RECORDED['simple'].cel if 'USER_DEFINED' not in line]
+    (folder / 'cel-custom' / 'mesa.csv').write_text(''.join(f'{line}\n' for line in rows))
+    (folder / 'queue_log').write_text('')
+    office = Office()
+    office.bookkeeper(db, folder).round()
+    (linkedid,) = office.folios
+    call = CallLog(db).get(linkedid)
+    assert call is not None and (call.direction, call.folio) == ('out', office.folios[linkedid])
+
+
+def test_a_recorded_conversation_is_kept_when_it_is_over(db: Database, folder: Path) -> None:
+    whole = [line.replace('|12345674"', '|12345674|yes"') for line in RECORDED['answered'].cel]
+    assert whole != list(RECORDED['answered'].cel)
+    gone = next(n for n, line in enumerate(whole) if line.startswith('"HANGUP"'))
+    cel = folder / 'cel-custom' / 'mesa.csv'
+    cel.write_text(''.join(f'{line}\n' for line in whole[:gone]))
+    office = Office()
+    books = office.bookkeeper(db, folder)
+    books.round()
+    assert office.recorded == []
+    with cel.open('a') as file:
+        file.writelines(f'{line}\n' for line in whole[gone:])
+    books.round()
+    books.round()
+    assert office.recorded == [linkedid('answered')]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -164,3 +165,16 @@ def test_a_call_that_mesa_placed_is_outgoing_though_it_begins_in_the_trunks_cont
     call = fold(rows)
     assert call is not None
     assert (call.direction, call.disposition, call.folio, call.agent) == ('out', disposition, folio, None)
+
+
+@pytest.mark.parametrize(('cause', 'answered', 'disposition'), [(17, False, 'busy'), (19, False, 'no_answer'), (16, True, 'answered')])
+def test_a_call_that_mesa_placed_has_no_agent_and_says_how_it_ended(cause: int, answered: bool, disposition: str) -> None:
+    def row(event: str, at_us: int, **more: Any) -> CelRow:
+        return CelRow(event, at_us, 'close-call-7', 'close-call-7', 'PJSIP/trunk-demo-00000001', context='mesa-close-call', **more)
+
+    rows = [row('CHAN_START', 1), *([row('ANSWER', 2)] if answered else []),
+            *([row('USER_DEFINED', 3, user_event='MESA_FOLIO', extra={'extra': '48213307'})] if answered else []),
+            row('HANGUP', 4, extra={'hangupcause': cause}), row('CHAN_END', 4), row('LINKEDID_END', 4)]
+    call = fold(rows)
+    assert call is not None
+    assert (call.direction, call.disposition, call.agent, call.folio) == ('out', disposition, None, '48213307' if answered else None)
