@@ -12,9 +12,9 @@ from config.values import Client, User
 from ivr_flows.closing import Closing, closing, topic_of
 from ivr_flows.decide import route_of
 from ivr_flows.steps import Caller, Confirmed, Later, Refused, Scored, ToQueue
-from ticketing.close_call_rows import UnknownCloseCall
-from ticketing.close_call_steps import hours_of, line_of
-from ticketing.close_calls import CloseCalls, Question
+from ticketing.closing.close_calls import CloseCalls, Question
+from ticketing.closing.rows import UnknownCloseCall
+from ticketing.closing.steps import hours_of, line_of
 from ticketing.values import Folio
 
 LIKE_AN_ID = re.compile(r'[0-9]{1,18}').fullmatch

@@ -10,7 +10,7 @@ from config.phones import e164
 from config.values import Line, Override, Site
 from ivr_flows.steps import Caller
 from ticketing.call_backs import CallBacks
-from ticketing.close_calls import CloseCalls
+from ticketing.closing.close_calls import CloseCalls
 from ticketing.directory import Directory
 from ticketing.folios import FolioBook
 from ticketing.limits import StatusGuard

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
 from ami_listener.rows import CEL_FIELDS
 from ami_listener.tables import call_duties, call_legs, calls, journal, journal_rejects
 from storage.engine import Database
-from ticketing.mentions import ESCAPE, Mentions
+from ticketing.privacy.mentions import ESCAPE, Mentions
 
 BATCH = 200
 IN_AT_ONCE = 400                                       # values in one IN (...)

@@ -9,8 +9,8 @@ from typing import Any
 
 from ami_listener.connection import AmiError, LinkState
 from ami_listener.dialer import DialDoubt, Dialer, DialError, Ended, Placing
-from ticketing.close_call_rows import Attempt
-from ticketing.close_calls import CloseCalls
+from ticketing.closing.close_calls import CloseCalls
+from ticketing.closing.rows import Attempt
 
 log = logging.getLogger('mesa.close_calls')
 CONTEXT = 'mesa-close-call'

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from config.place import Place
-from ticketing.kept_files import Folders
-from ticketing.retention import Retention
+from ticketing.privacy.kept_files import Folders
+from ticketing.privacy.retention import Retention
 
 log = logging.getLogger('mesa.retention')
 SHOWN = 20

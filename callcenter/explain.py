@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callcenter.folio_view import printable
-from ticketing.clock import Clock, Interval
+from ticketing.levels.clock import Clock, Interval
 from ticketing.values import Folio
 
 KINDS = ('before', 'running', 'paused', 'closed', 'stopped')

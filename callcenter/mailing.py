@@ -8,8 +8,8 @@ from typing import Any
 from callcenter.instance import Instance
 from config.values import Site
 from storage.engine import Database
-from ticketing.mail_decide import is_ours
-from ticketing.mail_in import MailIn
+from ticketing.mail.decide import is_ours
+from ticketing.mail.intake import MailIn
 
 LOOPBACK = '127.0.0.1'
 HALF_S = 3600.0                                        # nothing takes so long to be written
@@ -28,7 +28,7 @@ def mail_rounds(serving: Any) -> tuple[Callable[[], object], Callable[[], object
         settings = serving.standing().site.mail
         if not settings.imap:
             return 0
-        from ticketing.mail_poll import poll
+        from ticketing.mail.poll import poll
         return poll(settings, serving.instance.secrets(serving.standing().site).imap, mail.take)
 
     def bring_in() -> int:
@@ -40,7 +40,7 @@ def mail_rounds(serving: Any) -> tuple[Callable[[], object], Callable[[], object
 
 def mail_door_of(serving: Any) -> Any:
     """The LMTP listener."""
-    from ticketing.mail_door import MailDoorService
+    from ticketing.mail.door import MailDoorService
     mail = mail_in_of(serving.instance, serving.db, lambda: serving.standing().site)
     return MailDoorService(serving.reactor, mail.take, lambda address: is_ours(serving.standing().site, address), LOOPBACK,
                            serving.instance.place.ports.lmtp)

@@ -13,12 +13,12 @@ from callcenter.expiring import folders_of
 from config.place import Place
 from config.values import Client, Site
 from storage.engine import Database
-from ticketing.erasure import Eraser
-from ticketing.letter_files import letters_about
-from ticketing.mentions import Mentions
-from ticketing.privacy import Held
-from ticketing.privacy_export import Export
-from ticketing.subjects import Subject
+from ticketing.privacy.erasure import Eraser
+from ticketing.privacy.export import Export
+from ticketing.privacy.held import Held
+from ticketing.privacy.letter_files import letters_about
+from ticketing.privacy.mentions import Mentions
+from ticketing.privacy.subjects import Subject
 
 QUARANTINE = 'quarantine'
 PIECE = 1 << 20

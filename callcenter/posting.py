@@ -10,7 +10,7 @@ from config.values import Site
 
 def postman_of(serving: Any) -> Any:
     """The postman that serves by what is in force; `serving` is `callcenter.services.Serving`."""
-    from ticketing.postman import Postman
+    from ticketing.mail.postman import Postman
     instance = serving.instance
 
     def in_force() -> Site:

@@ -45,7 +45,7 @@ class Serving:
         from callcenter.standing import OverridesInForce, SiteInForce, override_stamp
         from storage.engine import Database
         from ticketing.call_backs import CallBacks
-        from ticketing.close_calls import CloseCalls
+        from ticketing.closing.close_calls import CloseCalls
         from ticketing.folios import FolioBook
         from ticketing.lifecycle import LifeCycle
         from ticketing.limits import StatusGuard

@@ -7,9 +7,9 @@ from time import monotonic
 from typing import Any
 
 from storage.engine import Database
-from ticketing.escalation import Escalator
+from ticketing.levels.escalation import Escalator
+from ticketing.levels.timing import recompute_open
 from ticketing.problems import Problems
-from ticketing.timing import recompute_open
 
 log = logging.getLogger('mesa.watching')
 AGAIN_S = 900.0                                        # a command may have written by the contract of before an apply

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from config.values import Site
 from storage.engine import Database
 from ticketing.lifecycle import LifeCycle
+from ticketing.mail.tokens import page_token, same
 from ticketing.tables import close_calls, folios
-from ticketing.tokens import page_token, same
 from ticketing.values import FolioChanged, IllegalMove, NotAllowed, State
 
 COMMENT_CHARACTERS = 2000

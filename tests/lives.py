@@ -28,9 +28,9 @@ from config.values import (
 )
 from storage.engine import Database
 from ticketing.changes import changes_of, clock_of
-from ticketing.clock import Clock
 from ticketing.folio_rows import id_of
 from ticketing.folios import FolioBook
+from ticketing.levels.clock import Clock
 from ticketing.lifecycle import LifeCycle
 from ticketing.tables import close_calls, outbox
 from ticketing.values import Change, Folio, Report

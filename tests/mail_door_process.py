@@ -8,10 +8,10 @@ from pathlib import Path
 from twisted.internet import reactor
 
 from tests.mail_samples import site_with_mail
-from ticketing.mail_decide import is_ours
-from ticketing.mail_door import MailDoorService
-from ticketing.mail_files import MailFolder
-from ticketing.mail_reader import Envelope
+from ticketing.mail.decide import is_ours
+from ticketing.mail.door import MailDoorService
+from ticketing.mail.files import MailFolder
+from ticketing.mail.reader import Envelope
 
 
 def main(folder: Path) -> None:

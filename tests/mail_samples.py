@@ -13,7 +13,7 @@ import test.test_email
 from config.load import load
 from config.values import Client, Contact, Policy, Site
 from tests.site_copies import EXAMPLE
-from ticketing.mail_reader import Envelope
+from ticketing.mail.reader import Envelope
 
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)                        # Tuesday 10:00 in Mexico City
 KEY = 'a key of the instance'

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from storage.engine import Database
 from ticketing.folios import FolioBook
-from ticketing.outbox import Notice, post
+from ticketing.mail.outbox import Notice, post
 from ticketing.tables import folios, outbox
 from ticketing.values import Report
 

@@ -17,9 +17,9 @@ from ivr_flows.steps import ToQueue
 from storage.engine import Database
 from tests.fake_asterisk import HANG_UP, Answer, FakeAsterisk
 from tests.small_site import at
-from tests.test_ticketing_close_calls import CALLABLE, TUESDAY, USER, Books
+from tests.test_ticketing_closing_close_calls import CALLABLE, TUESDAY, USER, Books
 from ticketing.call_backs import CallBacks
-from ticketing.close_call_rows import Attempt, UnknownCloseCall
+from ticketing.closing.rows import Attempt, UnknownCloseCall
 from ticketing.directory import Directory
 from ticketing.folios import FolioBook
 from ticketing.limits import StatusGuard

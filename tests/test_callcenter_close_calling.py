@@ -9,7 +9,7 @@ from ami_listener.connection import AmiError, LinkState
 from ami_listener.dialer import DialDoubt, DialError, Ended, OnEnd, Placing
 from callcenter.close_calling import CloseCalling
 from storage.engine import Database
-from tests.test_ticketing_close_calls import TUESDAY, Books
+from tests.test_ticketing_closing_close_calls import TUESDAY, Books
 
 
 class Exchange:

@@ -15,8 +15,8 @@ from storage.engine import Database
 from tests.outbox_rows import NOW, a_folio, posted
 from tests.test_callcenter_commands import Mesa, before, mesa
 from ticketing.folios import FolioBook
-from ticketing.letter_texts import NOTICES
-from ticketing.outbox import Outbox
+from ticketing.mail.letter_texts import NOTICES
+from ticketing.mail.outbox import Outbox
 from ticketing.values import EntryKind, Sending
 
 __all__ = ['before', 'mesa']

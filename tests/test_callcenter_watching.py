@@ -15,12 +15,12 @@ from config.values import Policy
 from storage.engine import Database, DatabaseUnavailable
 from tests.small_site import SITE, a_site, at, open_folio, rows
 from tests.test_callcenter_commands import Mesa, before, mesa
-from ticketing.escalation import Escalator
 from ticketing.folios import FolioBook
+from ticketing.levels.escalation import Escalator
+from ticketing.levels.timing import timed
 from ticketing.opening_facts import with_terms
 from ticketing.problems import Problems
 from ticketing.tables import folios
-from ticketing.timing import timed
 from ticketing.values import Change, Folio, Move, Report, State
 
 __all__ = ['before', 'mesa']

@@ -11,7 +11,7 @@ from config.values import LADDER, Modality
 from tests.site_copies import EXAMPLE, Mistake, copy_example, edit, new_problems, places
 
 NOPALERA, QUETZAL, SITE = 'clients/nopalera.toml', 'clients/quetzal.toml', 'site.toml'
-TEMPLATES = Path(__file__).resolve().parent.parent / 'ticketing' / 'templates'
+TEMPLATES = Path(__file__).resolve().parent.parent / 'ticketing' / 'mail' / 'templates'
 MAIL = '[mail]\n'
 POLICY = '[policy]\n'
 LETTER = 'mail/nopalera/opened.txt.j2'

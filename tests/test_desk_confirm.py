@@ -27,8 +27,8 @@ from desk.limits import PER_ADDRESS, TOGETHER, WrongTries, neighbourhood
 from desk.server import WebService, without_token
 from storage.engine import Database
 from ticketing.folios import FolioBook
+from ticketing.mail.tokens import page_token
 from ticketing.tables import close_calls, folios
-from ticketing.tokens import page_token
 from ticketing.values import IllegalMove, Report, State
 
 KEY = 'a key of a test'

@@ -15,7 +15,7 @@ WORKER = """
 import sys
 from storage.engine import Database
 from tests.small_site import SITE, at
-from ticketing.escalation import Escalator
+from ticketing.levels.escalation import Escalator
 print(Escalator(Database(sys.argv[1], patience_s=20.0), lambda: SITE).round(at('2026-11-26 10:00')), flush=True)
 """
 PATIENCE_S = 30

@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 from config.values import Policy
 from storage.engine import Database
 from tests.lives import DAY, HOUR, MINUTE, NOW, PREMIUM, Desk, agent, site
+from ticketing.closing.verification import parties
 from ticketing.tables import close_calls, visits
 from ticketing.values import Folio, FolioChanged, IllegalMove, NotAllowed, State, UnknownFolio
-from ticketing.verification import parties
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.mail_samples import HELP, MARIA, letter
-from ticketing.mail_files import MailFolder, Waiting
-from ticketing.mail_mime import MAX_BYTES
+from ticketing.mail.files import MailFolder, Waiting
+from ticketing.mail.mime import MAX_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 

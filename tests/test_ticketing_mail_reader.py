@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.mail_samples import CPYTHON, letter, with_file
-from ticketing import mail_mime
-from ticketing.content_types import content_type, refusal
-from ticketing.mail_reader import MAX_ATTACHMENTS, Envelope, Letter, Unreadable, read_letter
-from ticketing.mail_text import fresh_part, html_to_text, is_thanks
-from ticketing.mail_words import addresses, decoded, mailbox, safe_title
+from ticketing.mail import mime as mail_mime
+from ticketing.mail.content_types import content_type, refusal
+from ticketing.mail.reader import MAX_ATTACHMENTS, Envelope, Letter, Unreadable, read_letter
+from ticketing.mail.text import fresh_part, html_to_text, is_thanks
+from ticketing.mail.words import addresses, decoded, mailbox, safe_title
 
 MEGABYTE = 1024 * 1024
 FULL = mail_mime.MAX_BYTES - 5000

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from config.values import Site
-from ticketing.clock import Clock, read_clock
+from ticketing.levels.clock import Clock, read_clock
+from ticketing.levels.terms import terms_of
 from ticketing.tables import escalations, folio_changes
-from ticketing.terms import terms_of
 from ticketing.values import Change, Folio, Move, State
 
 _CHANGES = select(folio_changes.c.at, folio_changes.c.move, folio_changes.c.from_state, folio_changes.c.to_state, folio_changes.c.priority,

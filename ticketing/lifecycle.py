@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from config.values import Site
-from ticketing import rules, verification
+from ticketing import rules
+from ticketing.closing import verification
 from ticketing.life import after
 from ticketing.merging import target_of
 from ticketing.notices import is_accused, policy_for, to_group, to_supervisors, to_user

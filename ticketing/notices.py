@@ -11,8 +11,8 @@ from config.contract import calendar_for
 from config.hours import next_opening
 from config.phones import national
 from config.values import Agent, Client, Modality, Policy, Site
-from ticketing.message_ids import new_message_id
-from ticketing.outbox import Notice, post
+from ticketing.mail.message_ids import new_message_id
+from ticketing.mail.outbox import Notice, post
 from ticketing.values import Folio, Kind
 
 

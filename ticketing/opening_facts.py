@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from config.values import Line, Site, User
-from ticketing.clock import read_clock
-from ticketing.message_ids import new_message_id
+from ticketing.levels.clock import read_clock
+from ticketing.levels.terms import terms_of
+from ticketing.mail.message_ids import new_message_id
 from ticketing.notices import due_of, folio_facts, policy_for, release
 from ticketing.opening import Receipt
-from ticketing.terms import terms_of
 from ticketing.values import Folio, Report, State
 
 

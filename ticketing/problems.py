@@ -14,8 +14,8 @@ from config.values import Client, Site
 from storage.engine import Database
 from ticketing import rules
 from ticketing.folio_rows import FOLIO, folio_of
+from ticketing.mail.outbox import Notice
 from ticketing.notices import due_of, folio_facts, policy_for, release, send
-from ticketing.outbox import Notice
 from ticketing.tables import folio_entries, folios, problems
 from ticketing.values import OPEN_STATES, EntryKind, Folio, IllegalMove, Kind, State, TicketingError
 from ticketing.words import clean, clean_name

@@ -11,8 +11,8 @@ from config.values import Site
 from ticketing.changes import add_change, clock_of, due_columns
 from ticketing.folio_rows import add_entry, changed, locked_folio
 from ticketing.life import after
+from ticketing.mail.outbox import Notice
 from ticketing.notices import due_of, is_accused, send
-from ticketing.outbox import Notice
 from ticketing.tables import folio_changes, folio_entries, folios
 from ticketing.values import Change, EntryKind, Folio, FolioChanged, Move, NotAllowed
 from ticketing.words import clean, clean_name

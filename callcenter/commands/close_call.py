@@ -13,7 +13,7 @@ from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import hint
 from callcenter.reading import Reading, pass_reading
 from storage.engine import Database
-from ticketing.close_calls import CloseCalls, Made, Waiting
+from ticketing.closing.close_calls import CloseCalls, Made, Waiting
 from ticketing.lifecycle import LifeCycle
 from ticketing.values import Folio, UnknownFolio
 

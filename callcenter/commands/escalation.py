@@ -9,7 +9,7 @@ import click
 from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import hint, printable
 from callcenter.reading import Reading, pass_reading
-from ticketing.escalation import Escalation, Escalator
+from ticketing.levels.escalation import Escalation, Escalator
 from ticketing.values import UnknownFolio
 
 

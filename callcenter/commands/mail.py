@@ -16,9 +16,9 @@ from callcenter.console import Complaint, print_json, say
 from callcenter.mailing import mail_in_of
 from callcenter.reading import Reading, pass_reading
 from config.values import Site
-from ticketing.mail_in import MailIn
-from ticketing.mail_reader import Envelope, Letter, Unreadable
-from ticketing.mail_rows import MessageIn
+from ticketing.mail.intake import MailIn
+from ticketing.mail.reader import Envelope, Letter, Unreadable
+from ticketing.mail.rows import MessageIn
 from ticketing.values import Intake
 
 PATIENCE_S = 15.0

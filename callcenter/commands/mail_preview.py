@@ -24,9 +24,9 @@ KEY = 'preview'                                        # tokens of a preview ope
 @pass_reading
 def preview(reading: Reading, name: str | None, client: str | None, html: bool, file: Path | None, as_json: bool) -> None:
     """Show the letter NAME with invented facts; without NAME list the letters, and which own templates fail."""
-    from ticketing.letter_samples import sample
-    from ticketing.letter_texts import NOTICES
-    from ticketing.letters import letter
+    from ticketing.mail.letter_samples import sample
+    from ticketing.mail.letter_texts import NOTICES
+    from ticketing.mail.letters import letter
     site = reading.edited_site()
     now = reading.now(site)
     if name is None:
@@ -54,8 +54,8 @@ def preview(reading: Reading, name: str | None, client: str | None, html: bool, 
 
 def list_letters(site: Site, reading: Reading, as_json: bool) -> None:
     """Every letter, whose own templates replace it, and which of those fail."""
-    from ticketing.letter_samples import broken_templates
-    from ticketing.letter_texts import NOTICES
+    from ticketing.mail.letter_samples import broken_templates
+    from ticketing.mail.letter_texts import NOTICES
     broken = dict(broken_templates(site, reading.now(site)))
     own = {name: sorted(f'{file}.j2' for file in site.mail_templates if file.rpartition('/')[2] in (f'{name}.txt', f'{name}.html'))
            for name in NOTICES}

@@ -10,7 +10,7 @@ import click
 from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
-from ticketing.outbox import NotInOutbox, Outbox, Outgoing
+from ticketing.mail.outbox import NotInOutbox, Outbox, Outgoing
 from ticketing.values import Sending
 
 INSTANTS = ('due', 'not_before', 'created_at', 'finished_at')

@@ -13,9 +13,9 @@ from callcenter.expiring import folders_of
 from callcenter.personal_data import LogsAbout, calls_of, eraser_of, export_of, lines_of_lists, logs_about
 from callcenter.reading import Reading, pass_reading
 from config.values import Client, Site
-from ticketing.access import log_access
-from ticketing.privacy import Held
-from ticketing.privacy_export import write_export
+from ticketing.privacy.access import log_access
+from ticketing.privacy.export import write_export
+from ticketing.privacy.held import Held
 
 by = click.option('--by', metavar='LOGIN', default=getpass.getuser, show_default='the system user', help='Who does it.')
 client_key = click.option('--client', 'key', required=True, metavar='KEY', help='The client whose user it is.')

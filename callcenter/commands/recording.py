@@ -11,9 +11,9 @@ import click
 from callcenter.console import Complaint, print_json, say
 from callcenter.expiring import folders_of
 from callcenter.reading import Reading, pass_reading
-from ticketing.access import KeptFile, files_of, hand_out
-from ticketing.kept_files import Folders, digest, pieces, reading
-from ticketing.retention import ORPHAN_DAYS, Retention
+from ticketing.privacy.access import KeptFile, files_of, hand_out
+from ticketing.privacy.kept_files import Folders, digest, pieces, reading
+from ticketing.privacy.retention import ORPHAN_DAYS, Retention
 
 
 @click.group()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.real.instance import RealMesa
-from ticketing.tokens import page_token
+from ticketing.mail.tokens import page_token
 
 CHROMIUM = '/usr/bin/chromium'                         # apt-get install chromium
 

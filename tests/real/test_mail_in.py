@@ -16,10 +16,10 @@ from config.values import MailSettings
 from tests.dovecot import PASSWORD, USER, Mailbox, imap_server
 from tests.mail_samples import MARIA, letter
 from tests.real.instance import RealMesa
-from ticketing.mail_files import MailFolder
-from ticketing.mail_mime import MAX_BYTES
-from ticketing.mail_poll import PollFailed, poll
-from ticketing.mail_reader import Envelope
+from ticketing.mail.files import MailFolder
+from ticketing.mail.mime import MAX_BYTES
+from ticketing.mail.poll import PollFailed, poll
+from ticketing.mail.reader import Envelope
 
 HELP = 'mesa@nopalera.example'
 PATIENCE_S = 30

@@ -1,0 +1,64 @@
+"""Facts for a look at a template: what `mesa mail preview` shows, and what the tests render."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.contract import ordinary_line
+from config.phones import national
+from config.values import Client, Site
+from ticketing.mail.letter_texts import NOTICES, facts_of, in_words, own_texts
+from ticketing.mail.message_ids import new_message_id
+from ticketing.mail.outbox import Outgoing
+from ticketing.values import Sending
+
+NUMBER = '22857141'
+_SAMPLES: dict[str, Any] = {
+    'group_title': 'Soporte de segundo nivel', 'agent_name': 'Laura Méndez Ortiz', 'waiting_for': 'user',
+    'reason': 'Necesitamos que nos indique el nombre de su equipo y a qué hora podemos conectarnos con usted.',
+    'text': 'Restablecimos el servicio de correo en su sitio.\nEstamos comprobando que los mensajes pendientes lleguen completos.',
+    'solution': 'Se volvió a crear el perfil de correo y se comprobó, junto con usted, que envía y recibe mensajes.',
+    'first_contact': False, 'into': '22857150', 'verified': True, 'score': 5, 'close_call_id': 7, 'step': '80 %',
+    'used_s': 11_520, 'resolve_s': 14_400,
+    'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
+    'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
+}
+_STATES = {
+    'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',
+    'merged': 'cancelled', 'closed': 'closed_verified', 'confirm': 'resolved', 'handover': 'assigned', 'complaint': 'new'}
+
+
+def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
+    """A row of the outbox that was never stored, about an invented folio of the client; `notice` is one of NOTICES."""
+    line = ordinary_line(site, client)
+    user = client.users[0] if client.users else None
+    facts: dict[str, Any] = {
+        'number': NUMBER, 'client_name': client.name, 'user_name': user.name if user else None,
+        'line': national(line.number) if line else None, 'state': _STATES.get(notice, 'in_progress'), 'priority': 'high',
+        'category_title': client.categories[0].title if client.categories else None,
+        'summary': 'No puedo abrir mi correo desde esta mañana.',
+        'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
+        'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
+        'due': (now + timedelta(hours=1)).isoformat()}
+    own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
+    return Outgoing(
+        id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),
+        facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER, line=line.number if line else None)
+
+
+def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:
+    """An admin's own templates that fail on the sample facts, by file ('mail/CLIENT/NAME.txt'), and why; names that mean nothing, too."""
+    for file in site.mail_templates:
+        _, client, name = [*file.split('/'), '', ''][:3]
+        notice = name.rpartition('.')[0]
+        if client not in site.clients or notice not in NOTICES:
+            yield file, 'no such client or notice'
+            continue
+        row = sample(notice, site, site.clients[client], now)
+        alone = replace(site, mail_templates={file: site.mail_templates[file]})
+        try:
+            own_texts(row, alone, facts_of(row, site, 'https://mesa.example/c/7.muestra'))
+        except Exception as error:
+            yield file, in_words(error)
