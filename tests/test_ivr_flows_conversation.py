@@ -1,6 +1,7 @@
 """Every path of the conversation, scripted by its keys (mission.md chapter 3)."""
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.load import load
-from config.values import Override, OverrideState, Site, User
+from config.values import Modality, Override, OverrideState, Site, User
 from ivr_flows import spoken
 from ivr_flows.conversation import conversation
 from ivr_flows.decide import decide
@@ -236,3 +237,25 @@ def test_an_override_closes_opens_and_speaks(site: Site) -> None:
     assert opened == ToQueue('nopalera-standard', 0)
     _, spoke = talk(site, STANDARD, KNOWN, ['0', SILENCE], overrides=override(OverrideState.MESSAGE, 'site/aviso-mantenimiento'))
     assert spoke.heard[0] == 'site/aviso-mantenimiento'
+
+
+# --- conversations that are recorded (mission.md 3.8) --------------------------------------------------------------------
+
+def recording(site: Site, modality: Modality) -> Site:
+    """The site with conversations recorded in one modality of La Nopalera."""
+    client = site.clients['nopalera']
+    policies = {modality: replace(client.policy, recording=True)}
+    return replace(site, clients={**site.clients, 'nopalera': replace(client, modality_policies=policies)})
+
+
+@pytest.mark.parametrize(('keys', 'record'), [(['0', '2', SILENCE], True), (['0', '2', '1'], True), (['0', '2', '9'], False)])
+def test_a_conversation_is_recorded_unless_he_refuses(site: Site, keys: list[Any], record: bool) -> None:
+    ending, script = talk(recording(site, Modality.STANDARD), STANDARD, KNOWN, keys)
+    assert ending == ToQueue('nopalera-standard', 0, record)
+    assert script.done[-1] == PrivacyHeard('mesa/privacy-recording', record)
+    assert script.heard[-1] == ('mesa/privacy-recording' if record else 'mesa/privacy-refused')
+
+
+def test_only_where_the_contract_of_the_modality_says_so(site: Site) -> None:
+    ending, script = talk(recording(site, Modality.PREMIUM), STANDARD, KNOWN, ['0', '2'])
+    assert ending == ToQueue('nopalera-standard', 0) and 'mesa/privacy-recording' not in script.heard
