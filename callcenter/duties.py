@@ -18,7 +18,7 @@ class Duty:
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
     from callcenter import expiring, watching
-    from callcenter.call_back_places import call_back_round
+    from callcenter.call_back_places import Forgotten, call_back_round
     from callcenter.close_calling import close_calling_of
     from callcenter.mailing import mail_rounds
     from callcenter.posting import postman_of
@@ -30,6 +30,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('escalate', 2.0, watching.escalate(serving)),
         Duty('problems', 10.0, watching.find_problems(serving)),
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
+        Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),
         Duty('post', 1.0, postman_of(serving).round),
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('retention', 3600.0, expiring.expire(serving)),

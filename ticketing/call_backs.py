@@ -159,6 +159,12 @@ class CallBacks:
                     _tell(connection, attempt.folio_id, GIVEN_UP_TEXT, 'mesa', now)
             return True
 
+    def in_flight(self) -> tuple[str, ...]:
+        """The linkedids of the attempts of which nobody has told the end."""
+        with self._db.read() as connection:
+            return tuple(connection.scalars(select(outbound_calls.c.linkedid).where(
+                outbound_calls.c.kind == KIND, outbound_calls.c.ended_at.is_(None))))
+
     def folio_of_placed(self, linkedid: str) -> str | None:
         """The folio for which we placed a call, of whatever kind."""
         placed = select(folios.c.number).join(outbound_calls, outbound_calls.c.folio_id == folios.c.id)
