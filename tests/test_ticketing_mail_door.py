@@ -107,6 +107,31 @@ def test_a_full_disk_is_told_as_try_again_and_leaves_nothing(door: Door) -> None
     assert len(door.waiting()) == 1
 
 
+@pytest.mark.parametrize('full', [False, True])
+def test_commands_sent_along_with_the_last_line_are_answered_after_the_message(door: Door, full: bool) -> None:
+    """Postfix sends "." and QUIT together: a 221 in the message's place would be taken for a yes, and the message lost."""
+    if full:
+        (door.folder.parent / 'full').touch()
+    with door.line() as say:
+        say(b'MAIL FROM:<a@b.example>\r\n')
+        say(f'RCPT TO:<{HELP}>\r\nRCPT TO:<mesa@mesa.example>\r\n'.encode(), 2)
+        say(b'DATA\r\n')
+        answers = say(b'Subject: x\r\n\r\nhola\r\n.\r\nQUIT\r\n', 4)
+    told = b'451' if full else b'250'
+    assert [answer[:3] for answer in answers] == [told, told, b'221', b'clo']
+    assert len(door.waiting()) == (0 if full else 1)
+
+
+def test_messages_sent_in_one_go_are_answered_in_their_order(door: Door) -> None:
+    begin = f'MAIL FROM:<a@b.example>\r\nRCPT TO:<{HELP}>\r\nDATA\r\n'.encode()
+    with door.line() as say:
+        answers = say(begin, 3)
+        for number in range(3):
+            answers += say(f'Subject: {number}\r\n\r\n{"x" * 90_000}\r\n.\r\n'.replace('x' * 900, 'x' * 900 + '\r\n').encode() + begin, 4)
+    assert [answer[:3] for answer in answers] == [b'250', b'250', b'354', *[b'250', b'250', b'250', b'354'] * 3]
+    assert len(door.waiting()) == 3
+
+
 @pytest.mark.parametrize('announced', [True, False])
 def test_a_message_that_is_too_large_is_refused_for_good(door: Door, announced: bool) -> None:
     large = b'Subject: x\r\n\r\n' + b'x' * 70 + b'\r\n'
@@ -171,3 +196,19 @@ def test_the_eleventh_connection_is_let_go(door: Door) -> None:
         line.close()
     with door.line() as say:
         assert say(b'QUIT\r\n')[0][:3] == b'221'
+
+
+def test_a_port_that_is_taken_is_tried_again_and_stops_nothing_else(tmp_path: Path) -> None:
+    with socket.create_server(('127.0.0.1', 0)) as other:
+        port = other.getsockname()[1]
+        process = subprocess.Popen([sys.executable, '-m', 'tests.mail_door_process', str(tmp_path), str(port)], stdout=subprocess.PIPE,
+                                   text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+        assert process.stdout is not None and process.stdout.readline() == 'None\n'
+    try:
+        assert process.stdout.readline() == f'{port}\n'
+        with smtplib.SMTP('127.0.0.1', port, timeout=20) as client:
+            assert client.noop()[0] == 250
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -7,11 +7,13 @@ from __future__ import annotations
 import io
 import logging
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.threads import deferToThreadPool
 from twisted.mail import smtp as untyped_smtp
@@ -27,6 +29,7 @@ LONGEST_LINE = 1024 * 1024                             # programs write whole le
 MAX_RECIPIENTS = 100
 MAX_CONNECTIONS = 10
 SILENCE_S = 120
+LISTEN_AGAIN_S = 5.0
 _SIZE = re.compile(rb'\sSIZE=(\d{1,15})\b', re.IGNORECASE)
 
 Take = Callable[[bytes, Envelope], object]
@@ -92,6 +95,8 @@ class MailDoor(smtp.SMTP):  # type: ignore[misc]
         self._lmtp = False
         self._sender = ''
         self._recipients: list[str] = []
+        self._storing = False
+        self._come_early: deque[bytes] = deque()
 
     def greeting(self) -> bytes:
         return b'mesa LMTP'
@@ -136,6 +141,13 @@ class MailDoor(smtp.SMTP):  # type: ignore[misc]
         """None: it would make the same message, sent again, look like another one."""
         return None
 
+    def lineReceived(self, line: bytes) -> None:
+        if self._storing:
+            # Postfix sends "." and QUIT together; a 221 in place of the answer to the message would be taken for a yes.
+            self._come_early.append(line)
+        else:
+            super().lineReceived(line)
+
     def lineLengthExceeded(self, line: bytes) -> None:
         # Twisted would read the rest of the message as commands.
         self.sendCode(500, b'Line too long')
@@ -152,9 +164,19 @@ class MailDoor(smtp.SMTP):  # type: ignore[misc]
             log.error('a message could not be taken: %s', failure.getErrorMessage())
         for _ in range(len(self._recipients) if self._lmtp else 1):
             self.sendCode(451, b'It could not be stored now, try again later') if failures else self.sendCode(250, b'Taken')
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._storing = False
+        self.transport.resumeProducing()
+        while self._come_early and not (self._storing or self.transport.disconnecting):
+            super().lineReceived(self._come_early.popleft())
 
     def dataLineReceived(self, line: bytes) -> None:
         failed = self.datafailed
+        if line == b'.' and failed is None:
+            self._storing = True
+            self.transport.pauseProducing()
         super().dataLineReceived(line)
         if line == b'.' and failed is not None and self._lmtp:
             for _ in self._recipients[1:]:
@@ -194,20 +216,29 @@ class MailDoorService(Service):
         self._factory = _Factory(reactor, take, is_ours)
         self._address: Sequence[Any] = (port, interface)
         self._port: Any = None
+        self._again: Any = None
 
     @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        number: int = self._port.getHost().port
-        return number
+    def port(self) -> int | None:
+        """The port that it listens on; None: not yet."""
+        return int(self._port.getHost().port) if self._port else None
 
     def startService(self) -> None:
-        """Open the port. Raises CannotListenError."""
-        port, interface = self._address
-        self._port = self._reactor.listenTCP(port, self._factory, interface=interface)
+        """Open the port; one that is taken is tried again and again: the telephone must not wait for e-mail."""
         super().startService()  # type: ignore[no-untyped-call]
+        self._listen()
 
     def stopService(self) -> Any:
         """Close the port; what is on disk is kept, what is not was never taken."""
         super().stopService()  # type: ignore[no-untyped-call]
-        return self._port.stopListening()
+        if self._again is not None and self._again.active():
+            self._again.cancel()
+        return self._port.stopListening() if self._port else None
+
+    def _listen(self) -> None:
+        port, interface = self._address
+        try:
+            self._port = self._reactor.listenTCP(port, self._factory, interface=interface)
+        except CannotListenError as error:
+            log.error('no e-mail can come in: %s. Trying again in %.0f s', error, LISTEN_AGAIN_S)
+            self._again = self._reactor.callLater(LISTEN_AGAIN_S, self._listen)
