@@ -82,7 +82,7 @@ def test_lmtp_answers_once_for_each_recipient(door: Door) -> None:
         assert [answer[:3] for answer in say(asked.encode(), 3)] == [b'250', b'550', b'250']
         assert say(b'DATA\r\n')[0][:3] == b'354'
         assert [answer[:3] for answer in say(b'Subject: x\r\n\r\nhola\r\n.\r\n', 2)] == [b'250', b'250']
-        assert say(b'NOOP x\r\n')[0][:3] in (b'250', b'500')
+        assert say(b'NOOP x\r\n')[0][:3] == b'250'
     message, = door.waiting()
     assert message.envelope.sender == ''
     assert message.envelope.recipients == (HELP, 'mesa@mesa.example')

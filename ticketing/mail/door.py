@@ -111,6 +111,9 @@ class MailDoor(smtp.SMTP):  # type: ignore[misc]
         self._to: list[Any] = []
         self.sendCode(250, b'mesa\nSIZE %d\n8BITMIME\nPIPELINING' % MAX_BYTES)
 
+    def do_NOOP(self, rest: bytes) -> None:
+        self.sendCode(250, b'Here')
+
     def do_MAIL(self, rest: bytes) -> None:
         told = _SIZE.search(rest)
         if told and int(told.group(1)) > MAX_BYTES:
