@@ -47,18 +47,38 @@ class Places:
         self._due = due
         self._may_call = may_call
         self._looked = False                           # at Asterisk, at least once, and found nothing
+        self._failing: set[int] = set()                # each told in the log once
 
     def round(self) -> None:
-        """Put places where they are missing and take away those that nobody needs. Raises AmiError; the next round goes on."""
+        """Put places where they are missing and take away those that nobody needs; what fails for one holds up no other.
+
+        Raises AmiError when Asterisk does not tell its channels; the next round goes on.
+        """
         wanted = {str(one.id): one for one in self._due() if self._may_call(one)}
         if not wanted and self._looked:
             return
         places = places_of(self._manager.channels())
-        for order in missing(wanted, places):
-            self._manager.order(order)
+        for one in missing(wanted, places):
+            self._put(one)
         for channel in unneeded(wanted, places):
-            self._manager.order({'Action': 'Hangup', 'Channel': channel, 'Cause': 16})
+            self._take_away(channel)
         self._looked = not places and not wanted
+
+    def _put(self, one: CallBack) -> None:
+        try:
+            self._manager.order(order_of(one, secrets.token_hex(4)))
+        except Exception:                              # whoever stands behind him must not wait for it
+            if one.id not in self._failing:
+                log.exception('the place of call-back %s: tried again and again, and not told any more', one.id)
+            self._failing.add(one.id)
+            return
+        self._failing.discard(one.id)
+
+    def _take_away(self, channel: str) -> None:
+        try:
+            self._manager.order({'Action': 'Hangup', 'Channel': channel, 'Cause': 16})
+        except Exception as error:                     # it is over already, as a rule
+            log.warning('the place %s stays for now: %s', channel, error)
 
 
 def places_of(channels: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
@@ -68,10 +88,10 @@ def places_of(channels: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
         for one in channels if str(one.get('Uniqueid', '')).startswith(CALL_BACK_ID) and not str(one['Uniqueid']).endswith(PLACE_END))
 
 
-def missing(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[dict[str, Any], ...]:
-    """The orders for places that are not there, first come first."""
+def missing(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[CallBack, ...]:
+    """Whose places are not there, first come first."""
     there = {place.call_back_id for place in places}
-    return tuple(order_of(one, secrets.token_hex(4)) for key, one in wanted.items() if key not in there)
+    return tuple(one for key, one in wanted.items() if key not in there)
 
 
 def unneeded(wanted: Mapping[str, CallBack], places: Iterable[Place]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ami_listener.connection import AmiError, LinkState
 from ami_listener.dialer import DialDoubt, Dialer, DialError, Ended, Placing
+from storage.engine import DatabaseUnavailable
 from ticketing.closing.close_calls import CloseCalls
 from ticketing.closing.rows import Attempt
 
@@ -16,6 +17,8 @@ log = logging.getLogger('mesa.close_calls')
 CONTEXT = 'mesa-close-call'
 LOOK_EVERY_S = 5.0                                     # after calls of which no end was told
 LOST_AFTER_S = 10.0                                    # an accepted order takes a moment to become a channel
+MOST_AT_ONCE = 10                                      # the whole morning's calls at 08:00:00 would leave callers no place in Mesa
+MOST_A_ROUND = 50
 
 
 class CloseCalling:
@@ -29,14 +32,36 @@ class CloseCalling:
         self._patience = patience
         self._missing: dict[str, float] = {}           # linkedid -> since when Asterisk does not know it
         self._looked = float('-inf')
+        self._failing: set[int] = set()                # each told in the log once
 
     def round(self) -> int:
-        """Settle what was lost, then place what is due; how many calls were placed."""
-        if self._dialer.link_state is not LinkState.UP:
-            return 0
-        self._look_for_lost()
-        attempts = (self._books.take(close_call_id, self._now()) for close_call_id in self._books.due(self._now()))
-        return sum(self._place(attempt) for attempt in attempts if attempt is not None)
+        """Settle what was lost, then place what is due; how many calls were placed.
+
+        While Asterisk cannot be asked nobody is called, but who did not answer his letter in time is given up all the same. What fails on
+        one close call is logged, and the others are served.
+        """
+        up = self._dialer.link_state is LinkState.UP
+        if up:
+            self._look_for_lost()
+        room = MOST_AT_ONCE - len(self._books.in_flight()) if up else 0
+        placed = 0
+        for close_call_id in self._books.due(self._now(), MOST_A_ROUND + len(self._failing), only_mailed=not up):
+            placed += self._try(close_call_id, placed < room)
+        return placed
+
+    def _try(self, close_call_id: int, may_call: bool) -> bool:
+        try:
+            attempt = self._books.take(close_call_id, self._now(), may_call)
+            placed = attempt is not None and self._place(attempt)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if close_call_id not in self._failing:
+                log.exception('close call %s failed; tried again and again, and not told any more', close_call_id)
+            self._failing.add(close_call_id)
+            return False
+        self._failing.discard(close_call_id)
+        return placed
 
     def _place(self, attempt: Attempt) -> bool:
         try:
@@ -70,7 +95,15 @@ class CloseCalling:
         for linkedid, since in tuple(self._missing.items()):
             if self._looked - since >= LOST_AFTER_S:
                 log.warning('call %s is lost', linkedid)
-                self._books.ended(linkedid, 'lost', self._now())
+                self._lost(linkedid)
+
+    def _lost(self, linkedid: str) -> None:
+        try:
+            self._books.ended(linkedid, 'lost', self._now())
+        except DatabaseUnavailable:
+            raise
+        except Exception:                              # the others are settled all the same
+            log.exception('the end of call %s was not taken in', linkedid)
 
 
 def placing(attempt: Attempt) -> Placing:

@@ -98,3 +98,13 @@ def test_channels_of_others_are_no_places() -> None:
                       {'Uniqueid': 'call-back-7-a', 'Channel': 'Local/7@mesa-call-back-0;1', 'Context': WAITING_CONTEXT},
                       {'Uniqueid': 'call-back-7-a-place', 'Channel': 'Local/7@mesa-call-back-0;2', 'Context': 'mesa-queue'}]) == (
         Place('7', 'Local/7@mesa-call-back-0;1', True),)
+
+
+def test_one_that_cannot_be_put_holds_up_neither_the_others_nor_those_that_go() -> None:
+    switch = Switch()
+    wanted = [ONE, replace(ONE, id=8)]
+    places = Places(switch, lambda: tuple(wanted), lambda one: True)
+    places.round()
+    wanted[:] = [replace(ONE, id=9, number='+12125550100'), replace(ONE, id=10), ONE]
+    places.round()
+    assert {one['Uniqueid'].split('-')[2] for one in switch.there} == {'7', '10'}

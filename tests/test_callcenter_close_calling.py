@@ -4,12 +4,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import update
 
 from ami_listener.connection import AmiError, LinkState
 from ami_listener.dialer import DialDoubt, DialError, Ended, OnEnd, Placing
-from callcenter.close_calling import CloseCalling
+from callcenter.close_calling import MOST_AT_ONCE, CloseCalling
+from config.phones import e164
 from storage.engine import Database
 from tests.test_ticketing_closing_close_calls import TUESDAY, Books
+from ticketing.tables import folios, outbound_calls
 
 
 class Exchange:
@@ -43,11 +46,12 @@ class Desk:
         self.books = Books(db)
         self.exchange = Exchange()
         self.seconds = 0.0
+        self.now = TUESDAY
         self.start()
 
     def start(self) -> None:
         """As after a restart: nothing is remembered."""
-        self.duty = CloseCalling(self.books.calls, self.exchange, lambda: TUESDAY, lambda: self.seconds)  # type: ignore[arg-type]
+        self.duty = CloseCalling(self.books.calls, self.exchange, lambda: self.now, lambda: self.seconds)  # type: ignore[arg-type]
 
     def rounds(self, seconds: float) -> None:
         """One round a second."""
@@ -133,3 +137,48 @@ def test_nothing_is_concluded_while_asterisk_does_not_tell(desk: Desk) -> None:
 def test_asterisk_is_not_asked_while_nothing_is_placed(desk: Desk) -> None:
     desk.rounds(30)
     assert desk.exchange.looks == 0
+
+
+def spoil(desk: Desk, number: str) -> None:
+    """A folio that no code can read."""
+    with desk.books.db.write() as connection:
+        connection.execute(update(folios).where(folios.c.number == number).values(modality='nothing'))
+
+
+def test_one_that_fails_holds_up_nobody(desk: Desk) -> None:
+    spoil(desk, desk.books.resolved(employee_number=None, caller_number='+525555551177'))
+    desk.books.resolved()
+    desk.rounds(3)
+    assert [placing.number for placing in desk.exchange.placed] == ['+525555551101']
+
+
+def test_a_lost_call_that_cannot_be_settled_holds_up_no_other(desk: Desk) -> None:
+    spoiled = desk.books.resolved(employee_number=None, caller_number='+525555551177')
+    desk.books.resolved()
+    desk.rounds(1)
+    spoil(desk, spoiled)
+    desk.exchange.up.clear()
+    desk.rounds(20)
+    assert sorted(desk.books.outcomes(), key=str) == [None, 'lost']
+
+
+def test_not_all_are_called_in_the_same_instant(desk: Desk) -> None:
+    """At 08:00:00 a whole night's close calls are due: callers must still find a place in Mesa."""
+    for n in range(MOST_AT_ONCE + 3):
+        desk.books.resolved(employee_number=None, caller_number=e164(f'55555512{n:02d}'))
+    desk.rounds(5)
+    assert len(desk.exchange.placed) == MOST_AT_ONCE
+    with desk.books.db.write() as connection:
+        connection.execute(update(outbound_calls).values(ended_at=TUESDAY))
+    desk.rounds(1)
+    assert len(desk.exchange.placed) == MOST_AT_ONCE + 3
+
+
+def test_who_did_not_answer_in_writing_is_given_up_while_asterisk_is_away(desk: Desk) -> None:
+    number = desk.books.resolved(employee_number=None, caller_number=None)
+    desk.rounds(1)
+    assert desk.books.row().state == 'mailed'
+    desk.exchange.link_state = LinkState.DOWN
+    desk.now = desk.books.row().deadline
+    desk.rounds(1)
+    assert desk.books.state(number) == 'closed_unverified'

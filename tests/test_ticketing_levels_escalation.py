@@ -21,7 +21,7 @@ from ticketing.levels.terms import terms_of
 from ticketing.levels.timing import recompute_open
 from ticketing.life import LIFE
 from ticketing.lifecycle import LifeCycle
-from ticketing.tables import escalations, folios, outbox
+from ticketing.tables import escalations, folio_changes, folios, outbox
 from ticketing.values import OPEN_STATES, Change, EntryKind, Folio, IllegalMove, Move, State, UnknownFolio
 
 RUNGS = ('respond', '50 %', '80 %', '100 %', '+240 min')
@@ -205,6 +205,34 @@ def test_one_folio_that_fails_keeps_no_other_waiting(db, monkeypatch, caplog):
     assert [one.number for one in escalator.list()] == [second]
     assert len(caplog.records) == 1                    # not one every two seconds for ever
     assert escalator.round(at('2026-11-24 09:30')) == 1
+
+
+def spoil(db, number):
+    """A folio with a change that no code can read."""
+    with db.write() as connection:
+        add_change(connection, id_of(connection, number), Change(
+            at('2026-11-24 08:30'), Move.START, State.NEW, State.IN_PROGRESS, 'medium', None, 'ana', ''))
+        connection.execute(update(folio_changes).values(move='nothing'))
+
+
+def test_a_whole_round_of_folios_that_fail_keeps_no_other_waiting(db, monkeypatch):
+    for minute in range(3):
+        spoil(db, open_folio(db, at(f'2026-11-24 08:0{minute}')))
+    last = open_folio(db, at('2026-11-24 08:10'))
+    monkeypatch.setattr(escalation, 'MOST_A_ROUND', 2)
+    escalator = Escalator(db, lambda: SITE)
+    for _ in range(3):
+        escalator.round(at('2026-11-24 09:30'))
+    assert [one.number for one in escalator.list()] == [last]
+
+
+def test_due_times_are_reckoned_anew_for_the_others_when_one_folio_cannot_be_read(db):
+    moved, spoilt = open_folio(db, at('2026-11-24 08:00')), open_folio(db, at('2026-11-24 08:00'))
+    spoil(db, spoilt)
+    with db.write() as connection:
+        connection.execute(update(folios).values(next_look=None))
+    assert recompute_open(db, SITE, at('2026-11-24 09:30')) == 1
+    assert {row.number: row.next_look is not None for row in rows(db, folios, 'number', 'next_look')} == {moved: True, spoilt: False}
 
 
 def test_a_line_that_went_is_looked_at_no_more(db):

@@ -129,6 +129,19 @@ def test_what_happened_while_the_worker_was_away_is_found_when_it_is_back(db):
     assert book(db).round(NOON + timedelta(hours=20)) == 1
 
 
+def test_one_category_that_fails_keeps_no_other_waiting_and_is_not_forgotten(db):
+    spoilt = flood(db)
+    flood(db, category='red')
+    with db.write() as connection:
+        connection.execute(update(folios).where(folios.c.number.in_(spoilt)).values(modality='nothing'))
+    problem_book = book(db)
+    assert [problem_book.round(NOON + 5 * MINUTE) for _ in range(2)] == [1, 0]
+    with db.write() as connection:
+        connection.execute(update(folios).values(modality='standard'))
+    assert problem_book.round(NOON + timedelta(hours=10)) == 1
+    assert [problem.category for problem in problem_book.list()] == ['correo', 'red']
+
+
 def test_a_category_that_is_said_later_counts(db):
     numbers = flood(db)
     with db.write() as connection:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from config.values import Client, Site
-from storage.engine import Database
+from storage.engine import Database, DatabaseUnavailable
 from ticketing import rules
 from ticketing.folio_rows import FOLIO, folio_of
 from ticketing.mail.outbox import Notice
@@ -20,6 +21,7 @@ from ticketing.tables import folio_entries, folios, problems
 from ticketing.values import OPEN_STATES, EntryKind, Folio, IllegalMove, Kind, State, TicketingError
 from ticketing.words import clean, clean_name
 
+log = logging.getLogger('mesa.problems')
 MESA = 'mesa'
 LOOK_BACK = timedelta(days=1)                          # of the first round: how long a worker may have been away
 SOLVED = 'El problema quedó solucionado.'
@@ -105,15 +107,34 @@ class Problems:
         self._db = db
         self._site = site
         self._looked: datetime | None = None
+        self._failing: set[tuple[str, str]] = set()    # each told in the log once
 
     def round(self, now: datetime) -> int:
-        """Propose new problems and let folios join open ones; how many problems were touched. Raises DatabaseUnavailable."""
+        """Propose new problems and let folios join open ones; how many problems were touched. Raises DatabaseUnavailable.
+
+        What fails for one client and category is logged, the others are served, and the next round looks at the same time again.
+        """
         site = self._site()
-        since = now - LOOK_BACK if self._looked is None else min(self._looked, now)
+        since = now - LOOK_BACK if self._looked is None else max(min(self._looked, now), now - LOOK_BACK)
         with self._db.read() as connection:
             suspects = _suspects(connection, site, since, now)
-        touched = sum(self._settle(site, client, category, since, now) for client, category in suspects)
-        self._looked = now
+        touched = [self._try_settle(site, client, category, since, now) for client, category in suspects]
+        if None not in touched:
+            self._looked = now
+        return sum(filter(None, touched))
+
+    def _try_settle(self, site: Site, client: str, category: str, since: datetime, now: datetime) -> int | None:
+        """As `_settle`; None when it failed."""
+        try:
+            touched = self._settle(site, client, category, since, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if (client, category) not in self._failing:
+                log.exception('similar folios of %s, %s: tried again and again, and not told any more', client, category)
+            self._failing.add((client, category))
+            return None
+        self._failing.discard((client, category))
         return touched
 
     def confirm(self, problem_id: int, by: str, now: datetime) -> Problem:

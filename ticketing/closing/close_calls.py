@@ -89,19 +89,23 @@ class CloseCalls:
 
     # --- attempts ------------------------------------------------------------------------------------------------
 
-    def due(self, now: datetime, limit: int = 50) -> tuple[int, ...]:
-        """The ids of close calls for which something may be done now, the longest due first."""
+    def due(self, now: datetime, limit: int = 50, only_mailed: bool = False) -> tuple[int, ...]:
+        """The ids of close calls for which something may be done now, the longest due first; `only_mailed`: whose letter's time is up."""
         c = close_calls.c
+        wanted = c.state == 'mailed' if only_mailed else c.state != 'calling'
         with self._db.read() as connection:
             return tuple(connection.scalars(select(c.id).where(
-                IS_PENDING, c.state != 'calling', c.next_at <= now).order_by(c.next_at, c.id).limit(limit)))
+                IS_PENDING, wanted, c.next_at <= now).order_by(c.next_at, c.id).limit(limit)))
 
-    def take(self, close_call_id: int, now: datetime) -> Attempt | None:
-        """Do what is next: store an attempt and answer it for the dialer, or write the letter, wait, or close the folio unverified."""
+    def take(self, close_call_id: int, now: datetime, may_call: bool = True) -> Attempt | None:
+        """Do what is next: store an attempt and answer it for the dialer, or write the letter, wait, or close the folio unverified.
+
+        Without `may_call` one that should be called stays as it is, to be taken later.
+        """
         try:
             with self._db.write() as connection:
                 self._db.lock(connection, LOCK)        # the limits of an hour are counted by one at a time
-                done = self._step(connection, close_call_id, now)
+                done = self._step(connection, close_call_id, now, may_call)
         except IntegrityError:                         # somebody else calls this number since a moment ago
             return None
         if isinstance(done, Folio):
@@ -212,7 +216,7 @@ class CloseCalls:
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
-    def _step(self, connection: Connection, close_call_id: int, now: datetime) -> Attempt | Folio | None:
+    def _step(self, connection: Connection, close_call_id: int, now: datetime, may_call: bool) -> Attempt | Folio | None:
         """One decision and what it writes; a folio is one to close unverified."""
         folio_id, folio, row = locked_call(connection, close_call_id)
         if row.state not in ('waiting', 'mailed') or row.next_at is None or row.next_at > now:
@@ -227,7 +231,7 @@ class CloseCalls:
             return None
         number = number_to_call(site, folio, row.party) if way_out(site) else None
         match next_step(facts_of(connection, row, number, now), policy_for(site, folio), hours, now):
-            case Call(number):
+            case Call(number) if may_call:
                 return store_attempt(connection, site, folio_id, folio, row, number, now)
             case Wait(until) if until > now:
                 set_columns(connection, row.id, next_at=until)

@@ -109,7 +109,8 @@ class Escalator:
         site = self._site()
         with self._db.read() as connection:
             ids = connection.scalars(
-                select(folios.c.id).where(folios.c.next_look <= now).order_by(folios.c.next_look).limit(MOST_A_ROUND)).all()
+                select(folios.c.id).where(folios.c.next_look <= now).order_by(folios.c.next_look).limit(
+                    MOST_A_ROUND + len(self._failing))).all()
         return sum(self._try_look(site, folio_id, now) for folio_id in ids)
 
     def acknowledge(self, number: str, step: str | None, by: str, now: datetime) -> tuple[str, ...]:

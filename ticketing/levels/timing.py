@@ -1,6 +1,7 @@
 """The clocks of stored folios: read in bulk, and reckoned again when the site changes (mission.md 4.5)."""
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text, update
 
 from config.values import Site
-from storage.engine import Database
+from storage.engine import Database, DatabaseUnavailable
 from ticketing.changes import due_columns
 from ticketing.folio_rows import FOLIO, folio_of
 from ticketing.levels.clock import Clock, read_clock
@@ -18,6 +19,7 @@ from ticketing.levels.terms import Terms, terms_of
 from ticketing.tables import escalations, folio_changes, folios
 from ticketing.values import Change, Folio, Move, State
 
+log = logging.getLogger('mesa.timing')
 BATCH = 100
 # As the partial indexes have it, letter by letter: SQLite does not recognise it with bound values.
 OPEN = text("folios.state IN ('new', 'assigned', 'in_progress', 'waiting')")
@@ -65,11 +67,24 @@ def timed(folio_id: int, folio: Folio, changes: Sequence[Change], fired: frozens
 def recompute_open(db: Database, site: Site, now: datetime) -> int:
     """Reckon the due times of all open folios anew, by the site in force; how many moved. Raises DatabaseUnavailable.
 
-    Nothing is locked while it looks, and what is right already is not written; cut off anywhere, the next run does the rest.
+    Nothing is locked while it looks, and what is right already is not written; cut off anywhere, the next run does the rest. A folio that
+    cannot be read is told in the log, and the others are served.
     """
     with db.read() as connection:
         ids = list(connection.scalars(select(folios.c.id).where(OPEN)))
-    return sum(_recompute(db, ids[first:first + BATCH], site, now) for first in range(0, len(ids), BATCH))
+    return sum(_try_recompute(db, ids[first:first + BATCH], site, now) for first in range(0, len(ids), BATCH))
+
+
+def _try_recompute(db: Database, ids: Sequence[int], site: Site, now: datetime) -> int:
+    try:
+        return _recompute(db, ids, site, now)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        if len(ids) == 1:
+            log.exception('folio with id %s: its due times cannot be reckoned', ids[0])
+            return 0
+    return sum(_try_recompute(db, [one], site, now) for one in ids)
 
 
 def _recompute(db: Database, ids: Sequence[int], site: Site, now: datetime) -> int:
