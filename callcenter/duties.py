@@ -20,12 +20,15 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter import expiring, watching
     from callcenter.call_back_places import Forgotten, call_back_round
     from callcenter.close_calling import close_calling_of
-    from callcenter.mailing import mail_rounds
+    from callcenter.mailing import held_rounds, mail_rounds
     from callcenter.posting import postman_of
     bring_in, poll = mail_rounds(serving)
+    tell_of_held, expire_held = held_rounds(serving)
     return (
         Duty('mail in', 1.0, bring_in),
         Duty('imap', 30.0, poll),
+        Duty('held mail', 30.0, tell_of_held),
+        Duty('old held mail', 3600.0, expire_held),
         Duty('recompute', 1.0, watching.recompute(serving)),
         Duty('escalate', 2.0, watching.escalate(serving)),
         Duty('problems', 10.0, watching.find_problems(serving)),

@@ -9,6 +9,7 @@ from callcenter.instance import Instance
 from config.values import Site
 from storage.engine import Database
 from ticketing.mail.decide import is_ours
+from ticketing.mail.held import HeldMail
 from ticketing.mail.intake import MailIn
 
 LOOPBACK = '127.0.0.1'
@@ -36,6 +37,12 @@ def mail_rounds(serving: Any) -> tuple[Callable[[], object], Callable[[], object
         return mail.round(serving.clock.now())
 
     return bring_in, look
+
+
+def held_rounds(serving: Any) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The two duties about messages that wait for a person: tell the supervisors, and let go what nobody decided about."""
+    held = HeldMail(serving.db, lambda: serving.standing().site, serving.instance.place.mail_in)
+    return lambda: held.tell(serving.clock.now()), lambda: held.expire(serving.clock.now())
 
 
 def mail_door_of(serving: Any) -> Any:

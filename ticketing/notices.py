@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from config.contract import calendar_for
+from config.contract import calendar_for, mail_line
 from config.hours import next_opening
 from config.phones import national
 from config.values import Agent, Client, Modality, Policy, Site
@@ -31,6 +31,13 @@ def release(site: Site, line: str, user_site: str | None, outside: bool, now: da
     if outside or found is None:
         return now
     return next_opening(calendar_for(site, found, user_site), site.holidays, (), now) or now
+
+
+def release_without_folio(site: Site, client: str | None, now: datetime) -> datetime:
+    """When a message about no folio may leave: the next opening of the client's own line, or of any line when it has none."""
+    found = site.clients.get(client or '')
+    line = mail_line(site, found) if found else None
+    return min((release(site, number, None, False, now) for number in ([line.number] if line else site.lines)), default=now)
 
 
 def due_of(site: Site, folio: Folio, now: datetime) -> datetime:
@@ -87,7 +94,7 @@ def supervisors(site: Site, folio: Folio) -> tuple[Agent, ...]:
     """Who supervises this folio: those of the client's own queues first; never the person complained of."""
     client = site.clients.get(folio.report.client)
     found = [agent for agent in site.agents.values() if agent.supervisor and not is_accused(folio, agent.login)]
-    return tuple(sorted(found, key=lambda agent: not _serves(site, agent, client)))
+    return tuple(sorted(found, key=lambda agent: not serves(site, agent, client)))
 
 
 def is_accused(folio: Folio, login: str | None) -> bool:
@@ -117,5 +124,6 @@ def _accused(site: Site, folio: Folio) -> Iterator[Agent]:
     return (agent for agent in site.agents.values() if is_accused(folio, agent.login))
 
 
-def _serves(site: Site, agent: Agent, client: Client | None) -> bool:
+def serves(site: Site, agent: Agent, client: Client | None) -> bool:
+    """Whether an agent works a queue of the client."""
     return client is not None and any(site.queues[queue].client == client.key for queue in agent.queues if queue in site.queues)

@@ -182,6 +182,7 @@ messages_in = Table(
     Index('messages_in_by_time', 'received_at'),
     Index('messages_in_of_folio', 'folio_id'),
     Index('messages_in_of_sender', 'sender', 'received_at'),
+    Index('messages_in_held', 'received_at', **_only("settled_at IS NULL AND outcome IN ('quarantined', 'to_verify')")),
 )
 
 escalations = Table(

@@ -146,6 +146,8 @@ def upgrade() -> None:
     op.create_index('messages_in_by_time', 'messages_in', ['received_at'])
     op.create_index('messages_in_of_folio', 'messages_in', ['folio_id'])
     op.create_index('messages_in_of_sender', 'messages_in', ['sender', 'received_at'])
+    op.create_index('messages_in_held', 'messages_in', ['received_at'],
+                    **_only("settled_at IS NULL AND outcome IN ('quarantined', 'to_verify')"))
     op.create_table(
         'escalations',
         sa.Column('id', RowId, autoincrement=True, nullable=False),

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from ticketing.mail.reader import Envelope
 
+log = logging.getLogger('mesa.mail')
 QUARANTINE = 'quarantine'
 HALF = '.half-'                                        # the beginning of the name of what is being written
 
@@ -45,9 +47,9 @@ class MailFolder:
     def waiting(self) -> Iterator[Waiting]:
         """The messages that are not in the books yet, the oldest first."""
         for file in sorted(self._folder.glob('*.eml'), key=lambda found: (_age(found), found.name)):
-            with _reading(file) as content:
-                if content is not None:
-                    yield _waiting(file, content)
+            content = _content(file)
+            if content is not None:
+                yield _waiting(file, content)
 
     def has(self, sha256: str) -> bool:
         """Whether a message still waits."""
@@ -71,6 +73,12 @@ class MailFolder:
         file = self._held / f'{sha256}.eml'
         return _waiting(file, file.read_bytes()) if file.is_file() else None
 
+    def all_held(self) -> Iterator[tuple[str, float]]:
+        """(SHA-256, when its file was written, a timestamp) of each message that was put aside."""
+        for file in sorted(self._held.glob('*.eml')):
+            with contextlib.suppress(FileNotFoundError):
+                yield file.stem, file.stat().st_mtime
+
     def forget(self, sha256: str) -> None:
         """Let a message go that was put aside."""
         (self._held / f'{sha256}.eml').unlink(missing_ok=True)
@@ -90,6 +98,7 @@ class MailFolder:
 def store_whole(file: Path, content: bytes) -> None:
     """Write a file so that it is there whole and durable, or not at all; one that is there already stays. Raises OSError."""
     if file.exists():
+        _sync_folder(file.parent)                      # whoever laid it there may not have come so far
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two threads may store the same file at once.
@@ -122,17 +131,20 @@ def _age(file: Path) -> int:
         return 0
 
 
-@contextmanager
-def _reading(file: Path) -> Iterator[bytes | None]:
+def _content(file: Path) -> bytes | None:
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:
-        yield None                                     # another process was quicker
-        return
-    yield content
+        return None                                    # another process was quicker
+    except OSError:
+        log.exception('a message cannot be read; the others go on')
+        return None
 
 
 def _waiting(file: Path, content: bytes) -> Waiting:
     head, _, raw = content.partition(b'\n')
-    told = json.loads(head)
-    return Waiting(file, raw, Envelope(told['sender'], tuple(told['recipients'])))
+    try:
+        told = json.loads(head)
+        return Waiting(file, raw, Envelope(told['sender'], tuple(map(str, told['recipients']))))
+    except (ValueError, TypeError, KeyError):
+        return Waiting(file, content, Envelope())      # laid there by hand, or damaged: still a message

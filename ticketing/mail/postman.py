@@ -16,7 +16,7 @@ from ticketing.mail.letters import LetterError, letter
 from ticketing.mail.maildir import Maildir
 from ticketing.mail.outbox import Outbox, Outgoing
 from ticketing.mail.smtp import ANSWER_S, Carrier, Delivery, Outcome, SmtpServer
-from ticketing.notices import release
+from ticketing.notices import release, release_without_folio
 
 log = logging.getLogger('mesa.post')
 LEASE_S = 300.0                                        # to write a letter, connect and come up to its last line
@@ -69,7 +69,7 @@ class Postman:
         """The next letter that may really leave now; those whose line closed meanwhile wait for its opening (mission.md 4.6)."""
         while taken := self._outbox.claim(self._clock(), self._machine(), LEASE_S):
             row, now = taken[0], self._clock()
-            opens = release(site, row.line, row.site, False, now) if row.held and row.line is not None else now
+            opens = _opens(site, row, now)
             if opens <= now:
                 return row
             self._outbox.put_off(row, opens)
@@ -124,3 +124,10 @@ class Postman:
         self._rests_until = self._machine() + min(FIRST_REST * (1 << min(self._rests, 10)), LONGEST_REST)
         self._rests += 1
         return False
+
+
+def _opens(site: Site, row: Outgoing, now: datetime) -> datetime:
+    """When a letter may leave, by the hours of its folio's line, or of its client's."""
+    if not row.held:
+        return now
+    return release_without_folio(site, row.client, now) if row.line is None else release(site, row.line, row.site, False, now)
