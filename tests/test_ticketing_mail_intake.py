@@ -180,6 +180,16 @@ def test_a_stranger_joins_no_folio_by_guessing(desk: Desk) -> None:
     assert desk.kinds(number) == ['opened', 'email_in']
 
 
+@pytest.mark.parametrize('hint', [{'subject': 'Re: Recibimos su reporte [Folio {number}]'}, {'References': '<s@otra.example>'}])
+def test_whoever_reported_a_folio_joins_it_also_when_he_is_on_no_list(desk: Desk, hint: dict[str, str]) -> None:
+    """A machine that answers to our plain address, and says nowhere that it is one, would else get a receipt for each receipt."""
+    desk.get(letter(sender=STRANGER, message_id='<s@otra.example>'), Envelope(STRANGER, (HELP,)))
+    number = desk.folio().number
+    told = {name: value.format(number=number) for name, value in hint.items()}
+    assert desk.get(letter('Otro dato', sender=STRANGER, **told), Envelope(STRANGER, (HELP,))) == Intake.JOINED
+    assert (desk.count(folios), desk.count(outbox)) == (1, 1)
+
+
 def test_an_answer_lets_a_folio_go_on_that_waits_for_the_user(desk: Desk) -> None:
     desk.get(letter(message_id='<first@nopalera.example>'))
     number = desk.folio().number
@@ -401,6 +411,29 @@ def test_one_message_that_we_cannot_handle_does_not_stop_the_others(desk: Desk, 
     monkeypatch.undo()
     desk.mail.accept(row.id, 'ana', NOW, client='nopalera')
     assert desk.folio().report.description == 'veneno'
+
+
+def test_a_file_that_is_none_of_ours_stops_no_other(desk: Desk) -> None:
+    (desk.folder / 'by-hand.eml').write_bytes(letter('puesto a mano', sender=MARIA))
+    (desk.folder / 'empty.eml').write_bytes(b'')
+    (desk.folder / 'folder.eml').mkdir()
+    desk.mail.take(letter('sano'), TO_HELP)
+    for _ in range(2):
+        desk.mail.round(NOW)
+    assert {folio.report.description for folio in desk.book.list()} == {'puesto a mano', 'sano'}
+    assert [file.name for file in desk.folder.glob('*.eml')] == ['folder.eml']
+    assert len(desk.mail.list(Intake.QUARANTINED)) == 1
+
+
+def test_an_attachment_that_cannot_be_stored_keeps_no_other_message_waiting(desk: Desk) -> None:
+    desk.attachments.write_bytes(b'not a folder')                                       # as a full or broken disk
+    desk.mail.take(with_file(b'%PDF-1.4 hola', 'a.pdf', text='con archivo'), TO_HELP)
+    desk.mail.take(letter('sano'), TO_HELP)
+    desk.mail.round(NOW)
+    assert [folio.report.description for folio in desk.book.list()] == ['sano']
+    desk.attachments.unlink()
+    desk.mail.round(NOW)
+    assert desk.folio().report.description == 'con archivo'
 
 
 def test_two_doors_that_get_the_same_message_at_once_open_one_folio(desk: Desk, tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def test_a_line_that_closed_meanwhile_holds_the_letter_until_it_opens(db: Databa
 def test_what_may_leave_at_night_does(db: Database, tmp_path: Path) -> None:
     number = a_folio(db)
     posted(db, 'a', number=number, held=False)
-    posted(db, 'b')                                    # no folio, no line: nothing to wait for
+    posted(db, 'b')                                    # about no folio: the hours of its client's line
     posted(db, 'c', number=number)
-    assert a_postman(db, tmp_path / 'maildir', Clock(NIGHT)).round() == 2
+    assert a_postman(db, tmp_path / 'maildir', Clock(NIGHT)).round() == 1
 
 
 def test_the_same_letter_laid_down_twice_is_one_file(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_bounce_lands_on_its_folio_and_tells_each_supervisor_once(db: Database
     assert sorted(row.recipient for row in told) == ['laura@mesa.example', 'pedro@mesa.example']
     assert (book.get(id_).state, book.get(id_).last_error) == (Sending.FAILED, 'bounced: 550 no such user')
     entries = [entry.text for entry in FolioBook(db).timeline(number) if entry.kind == EntryKind.BOUNCE]
-    assert entries == ['update: ana@nopalera.example: 550 no such user']
+    assert entries == ['no llegó el correo «avance» a ana@nopalera.example: 550 no such user']
 
 
 def test_a_bounce_of_a_bounce_is_the_end(db: Database) -> None:

@@ -26,13 +26,18 @@ _ANSWERED = select(folios.c.number, folios.c.client, folios.c.state, folios.c.wa
 def answered_folio(connection: Connection, letter: Letter, site: Site, key: str) -> Answered | None:
     """The folio that a letter answers: by the token in an address of ours, else by what it refers to, else by its subject.
 
-    A token and an id of a letter of ours prove themselves: nobody else knew them. The rest counts only from a sender of the folio's client.
+    A token and an id of a letter of ours prove themselves: nobody else knew them. The rest counts only from a sender of the folio's client,
+    and from whoever reported it.
     """
     for number, by, proven in _hints(connection, letter, site, key):
         found = _merged(connection, number, by)
-        if found is not None and (proven or belongs(site, letter.sender, found.client)):
+        if found is not None and (proven or _reported(found, letter.sender) or belongs(site, letter.sender, found.client)):
             return found
     return None
+
+
+def _reported(found: Answered, sender: str) -> bool:
+    return bool(sender) and (found.user_email or '').lower() == sender
 
 
 def _hints(connection: Connection, letter: Letter, site: Site, key: str) -> Iterator[tuple[str, str, bool]]:

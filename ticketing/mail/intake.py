@@ -72,8 +72,11 @@ class MailIn:
             self._bring_in(waiting, now)
         except _Changed:
             return False
-        except (StorageError, OSError):
+        except StorageError:
             raise
+        except OSError:
+            log.exception('the message in %s could not be stored; it is tried again', waiting.file.name)
+            return False
         except Exception:
             # One message must not stop the others: it waits for a person instead.
             log.exception('the message in %s could not be handled and is put aside', waiting.file.name)
@@ -240,5 +243,5 @@ def _bounced(connection: Connection, letter: Letter, planned: BounceOf, site: Si
 def _quarantined(connection: Connection, letter: Letter, planned: Quarantines, now: datetime) -> MessageIn:
     log.warning('a message of %s waits for a person: %s', letter.sender or 'nobody', planned.reason)
     if planned.loop:
-        mail_rows.warn_of_loop(connection, letter, planned.reason, now)
+        mail_rows.warn_of_loop(connection, letter, now)
     return mail_rows.add(connection, letter, Intake.QUARANTINED, planned.reason, now, planned.client)
