@@ -90,7 +90,8 @@ class Performer(Talking):
 
     def categorise(self, step: Categorise) -> None:
         if self.number:
-            self.office.folios.categorise(self.number, step.category, self.office.now())
+            titles = {known.name: known.title for known in self.decision.client.categories}
+            self.office.folios.categorise(self.number, step.category, self.office.now(), titles.get(step.category, ''))
 
     def reuse_folio(self, step: ReuseFolio) -> None:
         self.office.folios.tie_call(step.number, self.linkedid, self.office.now())

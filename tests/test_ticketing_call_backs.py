@@ -42,7 +42,7 @@ def test_a_place_is_kept_once_and_told_on_the_folio(books: CallBacks, db: Databa
     assert books.ask(request(folio=number), NOW) and books.ask(request(folio=number), NOW)
     (kept,) = books.due(NOW)
     assert (kept.linkedid, kept.folio, kept.joined_at, kept.next_at, kept.state, kept.attempts) == ('17.1', number, NOW, NOW, 'waiting', 0)
-    assert told(db, number) == ['Pidió que le llamemos y conserva su lugar en la fila.']
+    assert told(db, number) == ['pidió que se le llame y conserva su lugar en la fila']
 
 
 def test_one_call_in_flight_per_caller(books: CallBacks, db: Database) -> None:
@@ -51,7 +51,7 @@ def test_one_call_in_flight_per_caller(books: CallBacks, db: Database) -> None:
     assert not books.ask(request('17.2', folio=second), NOW)
     assert not books.ask(request('17.2', folio=second), NOW)
     assert [one.linkedid for one in books.due(NOW)] == ['17.1']
-    assert told(db, second) == ['Pidió que le llamemos; ya había una llamada pendiente para ese número.']
+    assert told(db, second) == ['pidió que se le llame; ya había una llamada pendiente a ese número']
     books.begin(books.due(NOW)[0].id, 'call-back-1-a', NOW)
     books.settle('call-back-1-a', Outcome.ACCEPTED, POLICY, NOW)
     assert books.ask(request('17.3'), NOW)
@@ -110,8 +110,8 @@ def test_not_reached_three_times_it_is_given_up_and_the_folio_stays_open(books: 
     folio = FolioBook(db).get(number)
     assert folio is not None and folio.state == 'new'
     assert told(db, number)[1:] == [
-        'Se le llamó y no contestó.', 'Se le llamó y contestó una grabadora o alguien que no marcó uno.', 'Se le llamó y no contestó.',
-        'No se le pudo llamar de regreso: el folio queda abierto para darle seguimiento.']
+        'se le llamó y no contestó', 'se le llamó y contestó una grabadora o alguien que no marcó uno', 'se le llamó y no contestó',
+        'no se le pudo llamar de regreso; el folio queda abierto para darle seguimiento']
 
 
 @pytest.mark.parametrize(('outcome', 'changes'), [
@@ -135,4 +135,4 @@ def test_a_call_back_cancelled_while_it_rings_stays_cancelled(books: CallBacks, 
     books.cancel(kept.id, by='ana', reason='llamó otra vez', now=NOW)
     assert books.settle('call-back-1-a', Outcome.MISSED, POLICY, NOW)
     assert books.list() == () and [one.state for one in books.list(None)] == ['cancelled']
-    assert 'Se canceló la llamada de regreso: llamó otra vez' in told(db, number)
+    assert 'se canceló la llamada de regreso: llamó otra vez' in told(db, number)

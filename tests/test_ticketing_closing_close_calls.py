@@ -220,7 +220,7 @@ def test_an_attempt_is_stored_before_anybody_dials(books: Books) -> None:
     row, = rows(books.db, outbound_calls, 'linkedid', 'kind', 'owner_id', 'client', 'number', 'started_at', 'ended_at')
     assert tuple(row) == (attempt.linkedid, 'close_call', attempt.close_call_id, 'quetzal', '+525555551101', TUESDAY, None)
     assert books.row().state == 'calling' and books.row().attempts == 1
-    assert (f'attempt 1 to user, {attempt.number[3:]}', attempt.linkedid) in books.told(number, EntryKind.CLOSE_CALL)
+    assert (f'intento 1 al usuario, {attempt.number[3:]}', attempt.linkedid) in books.told(number, EntryKind.CLOSE_CALL)
     assert books.next(TUESDAY) == [] and books.calls.in_flight() == (attempt.linkedid,)
 
 
@@ -278,7 +278,7 @@ def test_a_key_is_stored_at_once_and_the_score_after_it(books: Books) -> None:
     folio = FolioBook(books.db).get(number)
     assert folio is not None and folio.score == 5
     assert (books.row().state, books.row().score, books.row().answered_via, books.outcomes()) == ('confirmed', 5, 'call', ['confirmed'])
-    assert books.told(number, EntryKind.SURVEY) == [('user: 5 of 5', None)]
+    assert books.told(number, EntryKind.SURVEY) == [('calificación del usuario: 5 de 5', None)]
 
 
 def test_not_solved_reopens_and_nobody_is_called_again(books: Books) -> None:

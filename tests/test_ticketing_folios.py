@@ -351,12 +351,15 @@ def test_category_privacy_and_notes_stand_in_the_timeline(book: FolioBook) -> No
     number = book.open(report(call='c1'), NOW).number
     book.privacy_heard(number, 'mesa/privacy-1', True, NOW + MINUTE)
     book.privacy_heard(number, 'mesa/privacy-1', False, NOW + 2 * MINUTE)
-    book.categorise(number, 'mail', NOW + 3 * MINUTE)
+    book.categorise(number, 'mail', NOW + 3 * MINUTE, 'Correo')
+    book.categorise(number, 'pdf', NOW + 3 * MINUTE)
     book.note(number, EntryKind.NOTE, 'llamó otra vez', 'lupita', NOW + 4 * MINUTE)
-    assert book.get(number).report.category == 'mail'
+    assert book.get(number).report.category == 'pdf'
     assert [(e.kind, e.by, e.text, e.at) for e in book.timeline(number)[1:]] == [
-        ('privacy', 'caller', 'mesa/privacy-1: accepted', NOW + MINUTE), ('privacy', 'caller', 'mesa/privacy-1: refused', NOW + 2 * MINUTE),
-        ('category', 'caller', 'mail', NOW + 3 * MINUTE), ('note', 'lupita', 'llamó otra vez', NOW + 4 * MINUTE)]
+        ('privacy', 'caller', 'aviso de privacidad mesa/privacy-1: aceptado', NOW + MINUTE),
+        ('privacy', 'caller', 'aviso de privacidad mesa/privacy-1: rechazado', NOW + 2 * MINUTE),
+        ('category', 'caller', 'categoría: Correo', NOW + 3 * MINUTE), ('category', 'caller', 'categoría: pdf', NOW + 3 * MINUTE),
+        ('note', 'lupita', 'llamó otra vez', NOW + 4 * MINUTE)]
 
 
 @pytest.mark.parametrize('deed', [

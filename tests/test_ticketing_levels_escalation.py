@@ -122,7 +122,7 @@ def test_a_due_step_is_stored_with_its_entry_its_letters_and_the_next_look(db):
         'escalation', 'ana@mesa.example', at('2026-11-24 13:00:02'), True, 'quetzal')
     assert {name: letter.payload[name] for name in ('number', 'step', 'used_s', 'resolve_s', 'due')} == {
         'number': number, 'step': '50 %', 'used_s': 18_002, 'resolve_s': 36_000, 'due': '2026-11-25T00:00:00+00:00'}
-    assert FolioBook(db).timeline(number)[-1].text == 'Escalación «50 %»: 300 de 600 min de servicio usados; se avisa a ana.'
+    assert FolioBook(db).timeline(number)[-1].text == 'escalamiento «50 %»: 300 de 600 min de servicio usados; se avisa a ana'
     assert next_look(db) == at('2026-11-24 16:00')
 
 
@@ -142,7 +142,7 @@ def test_nobody_to_tell_and_still_the_step_is_told(db):
     number = open_folio(db, at('2026-11-24 08:00'), site)
     assert Escalator(db, lambda: site).round(at('2026-11-24 09:00')) == 1
     assert (fired(db), rows(db, outbox, 'id')) == (['respond'], [])
-    assert FolioBook(db).timeline(number)[-1].text == 'Escalación «sin primera respuesta»; no hay a quién avisar.'
+    assert FolioBook(db).timeline(number)[-1].text == 'escalamiento «sin primera respuesta»; no hay a quién avisar'
 
 
 def test_no_escalation_letter_leaves_at_a_weekend(db):
@@ -266,8 +266,8 @@ def test_an_escalation_is_acknowledged_once_and_by_whom(db):
     assert escalator.acknowledge(number, None, 'ana', at('2026-11-24 13:07')) == ()
     assert [(one.step, one.acknowledged_by) for one in escalator.list(number)] == [('50 %', 'sol'), ('respond', 'eva')]
     assert [(entry.kind, entry.by, entry.text) for entry in FolioBook(db).timeline(number)][-2:] == [
-        (EntryKind.ESCALATED, 'eva', 'Escalación «sin primera respuesta» atendida.'),
-        (EntryKind.ESCALATED, 'sol', 'Escalación «50 %» atendida.')]
+        (EntryKind.ESCALATED, 'eva', 'escalamiento «sin primera respuesta» atendido'),
+        (EntryKind.ESCALATED, 'sol', 'escalamiento «50 %» atendido')]
 
 
 def test_what_was_not_told_cannot_be_acknowledged(db):

@@ -74,7 +74,7 @@ def test_hand_over_and_acknowledgement(desk: Desk) -> None:
     assert letter.payload['reason'] == 'no es de primer nivel'
     taken = desk.life.acknowledge(number, by='Soporte SAP', now=NOW + HOUR)
     assert taken.acknowledged_at == taken.responded_at == NOW + HOUR
-    assert desk.last(number) == ('acknowledged', 'sap has taken it', 'Soporte SAP')
+    assert desk.last(number) == ('acknowledged', 'acuse del grupo sap', 'Soporte SAP')
     with pytest.raises(NotAllowed, match='acknowledged the hand-over already'):
         desk.life.acknowledge(number, by='otra vez', now=NOW + 2 * HOUR)
     again = desk.life.assign(number, group='redes', by='ana', now=NOW + 3 * HOUR)
@@ -132,7 +132,7 @@ def test_prioritise_moves_what_is_due_and_keeps_what_was_used_and_paused(desk: D
     folio = desk.life.prioritise(number, impact='high', urgency='high', reason='todo el piso', by='ana', now=NOW + 3 * HOUR)
     assert (folio.report.priority, folio.promised) == ('high', NOW + 5 * HOUR)
     assert desk.clock(number, NOW + 3 * HOUR).used_s == 7200
-    assert desk.last(number) == ('move', 'priority medium -> high (impact high, urgency high): todo el piso', 'ana')
+    assert desk.last(number) == ('move', 'prioridad alta, antes media (impacto alto, urgencia alta): todo el piso', 'ana')
 
 
 def test_reopening_goes_on_with_the_same_clock(desk: Desk) -> None:
@@ -321,7 +321,7 @@ def test_a_confirmation_with_a_comment_to_the_contrary_warns(desk: Desk) -> None
     number = resolved(desk)
     folio = desk.life.confirm(number, by='user', via='page', comment='Pues SIGUE FALLANDO la impresora', now=NOW + HOUR)
     assert folio.state is State.CLOSED_VERIFIED
-    assert desk.last(number) == ('warning', 'confirmed with a comment that says the contrary: Pues SIGUE FALLANDO la impresora', 'user')
+    assert desk.last(number) == ('warning', 'se confirmó, pero el comentario dice lo contrario: Pues SIGUE FALLANDO la impresora', 'user')
     letter, = desk.letters('warning')
     assert letter.recipient == 'sara@mesa.example' and 'SIGUE FALLANDO' in letter.payload['text']
     other = resolved(desk)
@@ -476,6 +476,53 @@ def test_a_folio_becomes_a_complaint_and_leaves_the_agent(desk: Desk) -> None:
         desk.life.describe(number, kind='failure', by='beto', now=NOW)
 
 
+# --- what the timeline says -------------------------------------------------------------------------------------------
+
+def told(desk: Desk, number: str) -> list[str]:
+    return [entry.text for entry in desk.book.timeline(number)][1:]
+
+
+def test_a_life_is_told_in_spanish(desk: Desk) -> None:
+    desk.site = site(Policy(verify_with='both'))
+    number, life = desk.open(), desk.life
+    life.assign(number, agent='ana', by='sara', now=NOW)
+    life.start(number, by='ana', now=NOW)
+    life.describe(number, by='ana', now=NOW, summary='No imprime nada', kind='request')
+    life.categorise(number, category='mail', by='ana', now=NOW)
+    life.prioritise(number, impact='high', urgency='medium', reason='todo el piso', by='ana', now=NOW)
+    life.prioritise(number, impact='high', urgency='medium', reason='sigue igual', by='ana', now=NOW)
+    life.wait(number, waiting_for='supplier', reason='falta una pieza', by='ana', now=NOW)
+    life.resume(number, by='ana', now=NOW)
+    life.assign(number, group='redes', by='ana', now=NOW, reason='es la red')
+    life.acknowledge(number, by='beto', now=NOW)
+    life.resolve(number, solution='se cambió el cable', by='beto', now=NOW)
+    life.reopen(number, reason='no imprime', by='user', now=NOW, via='page')
+    life.resolve(number, solution='otro cable', by='beto', now=NOW)
+    life.confirm(number, by='user', via='call', now=NOW, score=4)
+    life.confirm(number, by='sara', party='contact', via='person', now=NOW, comment='gracias')
+    assert told(desk, number) == [
+        'asignado a ana', 'en atención', 'corregido: tipo «solicitud»; resumen «No imprime nada»', 'categoría: Correo electrónico',
+        'prioridad alta, antes media (impacto alto, urgencia media): todo el piso',
+        'prioridad alta (impacto alto, urgencia media): sigue igual',
+        'en espera del proveedor: falta una pieza', 'de nuevo en atención', 'turnado al grupo redes: es la red', 'acuse del grupo redes',
+        'resuelto: se cambió el cable', 'reabierto en la página: no imprime', 'resuelto: otro cable',
+        'el usuario confirmó por teléfono; falta el contacto del cliente', 'calificación del usuario: 4 de 5',
+        'el contacto del cliente confirmó a través de la mesa; queda cerrado: gracias']
+
+
+def test_ends_and_complaints_are_told_in_spanish(desk: Desk) -> None:
+    unanswered, cancelled, complaint, one, two = (desk.open() for _ in range(5))
+    desk.life.resolve(unanswered, solution='listo', by='ana', now=NOW, first_contact=True)
+    desk.life.close(unanswered, now=NOW)
+    desk.life.cancel(cancelled, reason='era una prueba', by='ana', now=NOW)
+    desk.life.complain(complaint, text='me colgó', complained_of='ana', by='beto', now=NOW)
+    desk.life.merge(two, one, by='ana', now=NOW)
+    assert told(desk, unanswered) == ['resuelto en el primer contacto: listo', 'cerrado sin confirmar: nadie respondió']
+    assert told(desk, cancelled) == ['cancelado: era una prueba']
+    assert told(desk, complaint) == ['queja sobre ana: me colgó', 'asignado a sara: las quejas las atiende un supervisor']
+    assert (told(desk, two), told(desk, one)) == ([f'duplicado del folio {one}'], [f'el folio {two} es un duplicado de este'])
+
+
 # --- particulars -----------------------------------------------------------------------------------------------------
 
 def test_visits_are_premium_and_charged(desk: Desk) -> None:
@@ -483,7 +530,7 @@ def test_visits_are_premium_and_charged(desk: Desk) -> None:
         desk.life.visit(desk.open(), reason='disco', by='ana', now=NOW)
     number = desk.open(line=PREMIUM, modality='premium')
     desk.life.visit(number, reason='disco', by='ana', now=NOW)
-    assert desk.last(number) == ('visit', 'on-site visit, with an additional charge: disco', 'ana')
+    assert desk.last(number) == ('visit', 'visita en sitio con cargo adicional: disco', 'ana')
     with desk.db.read() as connection:
         assert [tuple(row) for row in connection.execute(select(visits.c.at, visits.c.by, visits.c.reason))] == [(NOW, 'ana', 'disco')]
 

@@ -86,7 +86,7 @@ def test_sent_stands_in_the_timeline_once(db: Database) -> None:
     assert book.committed(row, MACHINE, LEASE_S)
     assert book.sent(row, NOW)
     assert not book.sent(row, NOW)
-    assert entries(db, number, EntryKind.EMAIL_OUT) == ['update: ana@nopalera.example <update.1@mesa.example>']
+    assert entries(db, number, EntryKind.EMAIL_OUT) == ['correo «avance» a ana@nopalera.example <update.1@mesa.example>']
     assert (book.get(row.id).state, book.get(row.id).doubts) == (Sending.SENT, 0)
     assert book.claim(NOW, MACHINE + timedelta(days=9), LEASE_S) == ()
 
@@ -107,7 +107,7 @@ def test_tried_for_days_and_then_failed_with_a_warning(db: Database) -> None:
         machine = (book.get(rows[0].id).not_before or machine) + timedelta(seconds=1)
     assert states == [Sending.WAITING] * (most_tries() - 1) + [Sending.FAILED]
     assert machine - MACHINE > TRIED_FOR
-    assert entries(db, number, EntryKind.WARNING) == ['No se pudo entregar el aviso «update» a ana@nopalera.example. 451 later']
+    assert entries(db, number, EntryKind.WARNING) == ['no se pudo entregar el correo «avance» a ana@nopalera.example: 451 later']
 
 
 def test_it_rests_before_it_is_tried_again(db: Database) -> None:

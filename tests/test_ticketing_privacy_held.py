@@ -140,8 +140,8 @@ def build(db: Database, site: Site, root: Path) -> World:
     book = FolioBook(db)
     for kind, words in ((EntryKind.NOTE, SECRET), (EntryKind.UPDATE, SECRET), (EntryKind.MOVE, f'ok: {SECRET}'),
                         (EntryKind.WARNING, SECRET), (EntryKind.EMAIL_OUT, f'a {HIM.email}'),
-                        (EntryKind.CLOSE_CALL, 'attempt 1, 5555557412'), (EntryKind.CATEGORY, 'printing'),
-                        (EntryKind.PRIVACY, 'v1: accepted')):
+                        (EntryKind.CLOSE_CALL, 'intento 1 al usuario, 5555557412'), (EntryKind.CATEGORY, 'printing'),
+                        (EntryKind.PRIVACY, 'aviso de privacidad v1: aceptado')):
         book.note(by_phone, kind, words, 'ana', NOW)
     book.note(by_mail, EntryKind.EMAIL_IN, SECRET, HIM.email, NOW)
     book.note(mates, EntryKind.NOTE, 'Lo mismo que Íñigo Zaldívar Peñúñuri', 'ana', NOW)
@@ -243,7 +243,7 @@ def test_what_the_statement_counts_and_other_people_stay(world: World) -> None:
         codes = connection.execute(select(tables.users.c.employee_number)).scalars().all()
     assert (mate.user_name, mate.user_email, mate.summary) == (MATE.name, MATE.email, 'No abre el correo')
     assert mate.description == 'Pregunten a [suprimido], tel. 55 5xxx xxxx' and mate.erased_at is None
-    assert {'Se cambió el cable', 'printing', 'v1: accepted'} <= texts and cancelled == 'spam'
+    assert {'Se cambió el cable', 'printing', 'aviso de privacidad v1: aceptado'} <= texts and cancelled == 'spam'
     assert set(codes) == {'7412590', '7412591'}
     assert (world.root / 'maildir/new/b.mesa').exists() and not (world.root / 'maildir/new/a.mesa').exists()
     assert [file.name for file in world.folders.recordings.iterdir()] == [f'{mate.number}-recording.wav']
@@ -256,7 +256,7 @@ def test_markers_and_the_note_of_the_request_say_what_when_and_why(world: World)
         request = connection.execute(select(tables.erasures)).one()
     entries = FolioBook(world.db).timeline(str(number))
     assert entries[-1].kind == EntryKind.ERASED and entries[-1].by == 'ana'
-    assert f'erased on 2026-11-24 (ARCO request, sha256 {hashlib.sha256(SECRET.encode()).hexdigest()})' in {e.text for e in entries}
+    assert f'suprimido el 24/11/2026 (solicitud ARCO, sha256 {hashlib.sha256(SECRET.encode()).hexdigest()})' in {e.text for e in entries}
     assert request.by == 'ana' and request.reason == 'Solicitud de [suprimido]' and request.at == NOW
     assert request.erased['complete'] and request.erased['folios'] == 3
 

@@ -90,7 +90,8 @@ def test_a_marker_tells_what_when_why_and_which(db: Database, folders: Folders, 
     retention.round(NOW)
     entry = FolioBook(db).timeline(number)[-1]
     assert (entry.kind, entry.at, entry.by) == (EntryKind.EXPIRED, NOW, 'mesa')
-    assert 'kept for 90 days by contract (recording_days)' in entry.text and hashlib.sha256(b'a talk').hexdigest() in entry.text
+    assert 'se eliminó la grabación 1 a los 90 días, por contrato (recording_days)' in entry.text
+    assert hashlib.sha256(b'a talk').hexdigest() in entry.text
     with db.read() as connection:
         row = connection.execute(select(folio_files)).one()
     assert (row.deleted_at, row.deleted_why) == (NOW, 'recording_days')

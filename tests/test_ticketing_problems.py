@@ -98,7 +98,7 @@ def test_five_similar_folios_propose_a_problem_to_the_supervisors(db):
     assert [row.recipient for row in told] == ['eva@mesa.example', 'sol@mesa.example']
     assert {name: told[0].payload[name] for name in ('problem_id', 'title', 'numbers', 'client_name')} == {
         'problem_id': problem.id, 'title': problem.title, 'numbers': numbers, 'client_name': 'Seguros Quetzal'}
-    assert all(entries(db, number) == [f'Problema {problem.id}. Posible falla detectada.'] for number in numbers)
+    assert all(entries(db, number) == [f'problema {problem.id}: posible falla detectada'] for number in numbers)
     assert [book(db).round(NOON + 5 * MINUTE) for _ in range(3)] == [0, 0, 0]
 
 
@@ -220,7 +220,7 @@ def test_progress_is_told_to_every_affected_user_once_and_answers_him(db, propos
     assert {row.payload['text'] for row in told} == {'Se reinició el servidor de correo.'}
     assert [row.responded_at for row in rows(db, folios, 'responded_at')] == [LATER, LATER, None, LATER, NOON + 5 * MINUTE]
     assert entries(db, numbers[2])[1:] == [
-        f'Problema {problem_id}. Problema confirmado.', f'Problema {problem_id}. Avance: Se reinició el servidor de correo.']
+        f'problema {problem_id}: confirmado', f'problema {problem_id}: avance: Se reinició el servidor de correo.']
     problem_book.progress(problem_id, 'Se reinició el servidor de correo.', 'eva', LATER)
     assert len(letters(db, 'problem_progress')) == 6                     # said again by a person, told again
 
@@ -238,7 +238,7 @@ def test_a_solved_problem_is_told_and_takes_no_more_folios(db, proposed):
 def test_what_was_rejected_is_released_and_never_proposed_again(db, proposed):
     problem_book, problem_id, numbers = proposed
     assert problem_book.reject(problem_id, 'cinco preguntas distintas', 'eva', LATER).numbers == ()
-    assert entries(db, numbers[0])[-1] == f'Problema {problem_id}. Sin falla común: cinco preguntas distintas.'
+    assert entries(db, numbers[0])[-1] == f'problema {problem_id}: descartado, sin falla común: cinco preguntas distintas'
     open_folio(db, LATER, category='correo')
     assert [problem_book.round(LATER + MINUTE), book(db).round(LATER + MINUTE)] == [0, 0]
     flood(db, 4, LATER + MINUTE)

@@ -34,16 +34,16 @@ class Outcome(StrEnum):
 
 
 SAID = {
-    Outcome.ACCEPTED: 'Se le llamó y contestó.',
-    Outcome.MISSED: 'Se le llamó y no contestó.',
-    Outcome.NO_KEY: 'Se le llamó y contestó una grabadora o alguien que no marcó uno.',
-    Outcome.AGENT_LEFT: 'Se le llamó; el agente colgó antes de que contestara.',
-    Outcome.LOST: 'Se le llamó; la llamada se interrumpió.',
+    Outcome.ACCEPTED: 'se le llamó y contestó',
+    Outcome.MISSED: 'se le llamó y no contestó',
+    Outcome.NO_KEY: 'se le llamó y contestó una grabadora o alguien que no marcó uno',
+    Outcome.AGENT_LEFT: 'se le llamó; el agente colgó antes de que contestara',
+    Outcome.LOST: 'se le llamó; la llamada se interrumpió',
 }
-ASKED_TEXT = 'Pidió que le llamemos y conserva su lugar en la fila.'
-ALREADY_TEXT = 'Pidió que le llamemos; ya había una llamada pendiente para ese número.'
-GIVEN_UP_TEXT = 'No se le pudo llamar de regreso: el folio queda abierto para darle seguimiento.'
-CANCELLED_TEXT = 'Se canceló la llamada de regreso: {reason}'
+ASKED_TEXT = 'pidió que se le llame y conserva su lugar en la fila'
+ALREADY_TEXT = 'pidió que se le llame; ya había una llamada pendiente a ese número'
+GIVEN_UP_TEXT = 'no se le pudo llamar de regreso; el folio queda abierto para darle seguimiento'
+CANCELLED_TEXT = 'se canceló la llamada de regreso: {reason}'
 
 
 @dataclass(frozen=True, kw_only=True)

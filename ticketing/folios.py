@@ -85,17 +85,16 @@ class FolioBook:
         with self._db.write() as connection:
             add_entry(connection, locked(connection, number), kind, text, by, now)
 
-    def categorise(self, number: str, category: str, now: datetime) -> None:
-        """Say what a folio is about, which its caller chose after it was opened. Raises UnknownFolio."""
+    def categorise(self, number: str, category: str, now: datetime, title: str = '') -> None:
+        """Say what a folio is about, which its caller chose after it was opened; `title` is the category's. Raises UnknownFolio."""
         with self._db.write() as connection:
             folio_id = locked(connection, number)
             connection.execute(update(folios).values(category=category).where(folios.c.id == folio_id))
-            add_entry(connection, folio_id, EntryKind.CATEGORY, category, 'caller', now)
+            add_entry(connection, folio_id, EntryKind.CATEGORY, f'categoría: {title or category}', 'caller', now)
 
     def privacy_heard(self, number: str, version: str, accepted: bool, at: datetime) -> None:
         """Record which privacy notice the caller heard and whether he let himself be recorded (mission.md 3.8). Raises UnknownFolio."""
-        answer = 'accepted' if accepted else 'refused'
-        self.note(number, EntryKind.PRIVACY, f'{version}: {answer}', 'caller', at)
+        self.note(number, EntryKind.PRIVACY, _heard(version, accepted), 'caller', at)
 
     def tie_call(self, number: str, linkedid: str, now: datetime) -> bool:
         """Let a call continue an open folio (menu choice 3); False when it did so already. Raises UnknownFolio."""
@@ -147,7 +146,7 @@ class FolioBook:
             by = 'mesa' if kind is EntryKind.RECORDING else 'caller'
             add_entry(connection, folio_id, kind, f'{name} ({seconds} s, sha256 {sha256})', by, now)
             if heard is not None:
-                add_entry(connection, folio_id, EntryKind.PRIVACY, f'{heard}: accepted', 'caller', now)
+                add_entry(connection, folio_id, EntryKind.PRIVACY, _heard(heard, accepted=True), 'caller', now)
             return True
 
     def _one(self, wanted: Select[Any]) -> Folio | None:
@@ -158,6 +157,11 @@ class FolioBook:
     def _many(self, wanted: Select[Any]) -> tuple[Folio, ...]:
         with self._db.read() as connection:
             return tuple(folio_of(row) for row in connection.execute(wanted))
+
+
+def _heard(version: str, accepted: bool) -> str:
+    """What the timeline says of a privacy notice."""
+    return f'aviso de privacidad {version}: {"aceptado" if accepted else "rechazado"}'
 
 
 _ENTRIES = select(

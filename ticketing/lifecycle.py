@@ -17,9 +17,12 @@ from ticketing.merging import target_of
 from ticketing.notices import is_accused, policy_for, to_group, to_supervisors, to_user
 from ticketing.particulars import MESA, Particulars
 from ticketing.priority import priority_of
+from ticketing.spanish import STATES, VIAS, of_party, party_name, priority_words
 from ticketing.turn import Turn
 from ticketing.values import EntryKind, Folio, Move
 from ticketing.words import clean, contradicts
+
+NOBODY_ANSWERED = 'nadie respondió'
 
 
 class LifeCycle(Particulars):
@@ -35,7 +38,7 @@ class LifeCycle(Particulars):
                 return _to_group(turn, group, why)
             found = rules.assignable_agent(turn.site, turn.folio, agent or '')
             turn.move(Move.ASSIGN, why, acknowledged_at=None, **_held_by(turn.folio, turn.site, found.login))
-            turn.enter(EntryKind.MOVE, f'assigned to {found.login}', why)
+            turn.enter(EntryKind.MOVE, f'asignado a {found.login}', why)
             turn.tell(to_user, 'assigned', agent_name=found.name)
             return turn.folio
 
@@ -44,7 +47,7 @@ class LifeCycle(Particulars):
         with self._turn(number, by, now) as turn:
             rules.handed_over(turn.folio)
             turn.change(acknowledged_at=turn.at, **turn.response())
-            turn.enter(EntryKind.ACKNOWLEDGED, f'{turn.folio.resolver_group} has taken it')
+            turn.enter(EntryKind.ACKNOWLEDGED, f'acuse del grupo {turn.folio.resolver_group}')
             return turn.folio
 
     def start(self, number: str, *, by: str, now: datetime, expected: int | None = None) -> Folio:
@@ -52,7 +55,7 @@ class LifeCycle(Particulars):
         with self._turn(number, by, now, expected) as turn:
             taken = _held_by(turn.folio, turn.site, turn.by) if turn.by in turn.site.agents else {}
             turn.move(Move.START, **taken, **turn.response())
-            turn.enter(EntryKind.MOVE, 'in progress')
+            turn.enter(EntryKind.MOVE, STATES[turn.folio.state])
             return turn.folio
 
     def wait(self, number: str, *, waiting_for: str, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
@@ -61,7 +64,7 @@ class LifeCycle(Particulars):
         rules.waits_for(waiting_for)
         with self._turn(number, by, now, expected) as turn:
             turn.move(Move.WAIT, why, waiting_for=waiting_for)
-            turn.enter(EntryKind.MOVE, f'waiting for the {waiting_for}', why)
+            turn.enter(EntryKind.MOVE, f'en espera {of_party(waiting_for)}', why)
             turn.tell(to_user, 'waiting', waiting_for=waiting_for, reason=why)
             return turn.folio
 
@@ -70,7 +73,7 @@ class LifeCycle(Particulars):
         with self._turn(number, by, now, expected) as turn:
             why = clean(reason)
             turn.move(Move.RESUME, why)
-            turn.enter(EntryKind.MOVE, 'in progress again', why)
+            turn.enter(EntryKind.MOVE, 'de nuevo en atención', why)
             return turn.folio
 
     def update(self, number: str, *, text: str, by: str, now: datetime) -> Folio:
@@ -94,7 +97,7 @@ class LifeCycle(Particulars):
             known = {'diagnosis': clean(diagnosis)} if clean(diagnosis) else {}
             turn.move(Move.RESOLVE, solved, solution=solved, resolved_by=turn.by, resolved_at=turn.at, first_contact=first_contact,
                       **known, **turn.response())
-            turn.enter(EntryKind.MOVE, 'resolved on first contact' if first_contact else 'resolved', solved)
+            turn.enter(EntryKind.MOVE, 'resuelto en el primer contacto' if first_contact else 'resuelto', solved)
             verification.ask_parties(turn)
             turn.tell(to_user, 'resolved', solution=solved, first_contact=first_contact)
             return turn.folio
@@ -119,9 +122,9 @@ class LifeCycle(Particulars):
     def close(self, number: str, *, now: datetime) -> Folio:
         """Nobody answered: closed_unverified, reported apart and reopenable for some days (mission.md 4.7)."""
         with self._turn(number, MESA, now) as turn:
-            turn.move(Move.CLOSE, 'nobody answered', closed_at=turn.at)
+            turn.move(Move.CLOSE, NOBODY_ANSWERED, closed_at=turn.at)
             verification.give_up(turn, 'unanswered')
-            turn.enter(EntryKind.MOVE, 'closed unverified', 'nobody answered')
+            turn.enter(EntryKind.MOVE, STATES[turn.folio.state], NOBODY_ANSWERED)
             turn.tell(to_user, 'closed', verified=False, score=None)
             return turn.folio
 
@@ -137,7 +140,7 @@ class LifeCycle(Particulars):
         why = rules.words(reason, 'the reason')
         with self._turn(number, by, now, expected) as turn:
             turn.move(Move.CANCEL, why, cancel_reason=why, closed_at=turn.at)
-            turn.enter(EntryKind.MOVE, 'cancelled', why)
+            turn.enter(EntryKind.MOVE, STATES[turn.folio.state], why)
             turn.tell(to_user, 'cancelled', reason=why)
             return turn.folio
 
@@ -151,10 +154,10 @@ class LifeCycle(Particulars):
             kept.check(None)
             after(turn.folio.state, Move.CANCEL, duplicate)
             rules.mergeable(turn.folio, kept.folio)
-            turn.move(Move.CANCEL, 'duplicate', cancel_reason='duplicate', duplicate_of=target, closed_at=turn.at)
-            turn.enter(EntryKind.MERGED, f'a duplicate of {target}')
+            turn.move(Move.CANCEL, f'duplicado del folio {target}', cancel_reason='duplicate', duplicate_of=target, closed_at=turn.at)
+            turn.enter(EntryKind.MERGED, f'duplicado del folio {target}')
             kept.change()
-            kept.enter(EntryKind.MERGED, f'{duplicate} is a duplicate of this')
+            kept.enter(EntryKind.MERGED, f'el folio {duplicate} es un duplicado de este')
             turn.tell(to_user, 'merged', into=target)
             return turn.folio
 
@@ -166,7 +169,7 @@ class LifeCycle(Particulars):
         with self._turn(number, by, now, expected) as turn:
             before = turn.folio.report.priority
             turn.move(Move.PRIORITISE, why, impact=impact, urgency=urgency, priority=priority)
-            turn.enter(EntryKind.MOVE, f'priority {before} -> {priority} (impact {impact}, urgency {urgency})', why)
+            turn.enter(EntryKind.MOVE, priority_words(before, priority, impact, urgency), why)
             return turn.folio
 
 
@@ -179,16 +182,16 @@ def reopened(turn: Turn, why: str, via: str) -> None:
     verification.give_up(turn, 'void')
     turn.move(Move.REOPEN, why, reopens=turn.folio.reopens + 1, resolved_at=None, resolved_by=None, closed_at=None,
               first_contact=False, score=None, acknowledged_at=None, **_taken_back(turn.folio, turn.site))
-    turn.enter(EntryKind.MOVE, f'reopened via {via}', why)
+    turn.enter(EntryKind.MOVE, f'reabierto {VIAS.get(via, via)}', why)
     turn.tell(to_user, 'reopened', reason=why)
     if turn.folio.holder == 'nobody':
-        _warn(turn, 'reopened, and nobody has it', 'Se reabrió y nadie lo tiene asignado.')
+        _warn(turn, 'se reabrió y nadie lo tiene asignado', 'Se reabrió y nadie lo tiene asignado.')
 
 
 def _to_group(turn: Turn, key: str, reason: str) -> Folio:
     group = rules.assignable_group(turn.site, turn.folio, key)
     turn.move(Move.ASSIGN, reason, agent=None, resolver_group=key, holder='group', acknowledged_at=None)
-    turn.enter(EntryKind.MOVE, f'handed over to {key}', reason)
+    turn.enter(EntryKind.MOVE, f'turnado al grupo {key}', reason)
     turn.tell(to_group, 'handover', group=key, reason=reason)
     turn.tell(to_user, 'assigned', group_title=group.title)
     return turn.folio
@@ -216,19 +219,20 @@ def _confirmed(turn: Turn, party: str, via: str, score: int | None, comment: str
     verification.settle(turn, party, 'confirmed', via, score, comment)
     scored = {} if score is None or (party != 'user' and turn.folio.score is not None) else {'score': score}
     awaited = verification.awaited(turn, policy_for(turn.site, turn.folio), party)
+    said = f'{party_name(party)} confirmó {VIAS[via]}'
     if awaited:
         turn.change(**scored)
-        turn.enter(EntryKind.NOTE, f'confirmed by the {party} via {via}, the {" and the ".join(awaited)} is still to confirm', comment)
+        turn.enter(EntryKind.NOTE, f'{said}; falta {" y ".join(map(party_name, awaited))}', comment)
     else:
         verification.give_up(turn, 'void')
         turn.move(Move.CONFIRM, comment, closed_at=turn.at, **scored)
-        turn.enter(EntryKind.MOVE, f'confirmed by the {party} via {via}, closed verified', comment)
+        turn.enter(EntryKind.MOVE, f'{said}; queda cerrado', comment)
     if score is not None:
-        turn.enter(EntryKind.SURVEY, f'{party}: {score} of 5')
+        turn.enter(EntryKind.SURVEY, f'calificación {of_party(party)}: {score} de 5')
     if not awaited:
         turn.tell(to_user, 'closed', verified=True, score=turn.folio.score)
     if contradicts(comment):
-        _warn(turn, f'confirmed with a comment that says the contrary: {comment}',
+        _warn(turn, f'se confirmó, pero el comentario dice lo contrario: {comment}',
               f'Se confirmó como resuelto, pero el comentario dice lo contrario: «{comment}».')
 
 

@@ -17,6 +17,7 @@ from ticketing.notices import supervisors, to_contact, to_supervisors
 from ticketing.opening import Wanted, store
 from ticketing.opening_facts import receipt_of, with_terms
 from ticketing.priority import priority_of
+from ticketing.spanish import FIELDS, KINDS
 from ticketing.tables import visits
 from ticketing.turn import Turn
 from ticketing.values import EntryKind, Folio, Kind, Move, NotAllowed, Report, TicketingError
@@ -60,7 +61,7 @@ class Particulars:
             rules.accusable(turn.site, complained_of, Kind.COMPLAINT)
             turn.change(kind=Kind.COMPLAINT.value, complained_of=complained_of)
             turn.check(None)
-            turn.enter(EntryKind.NOTE, 'a complaint' + (f' about {complained_of}' if complained_of else ''), said)
+            turn.enter(EntryKind.NOTE, 'queja' + (f' sobre {complained_of}' if complained_of else ''), said)
             route_complaint(Turn(turn.connection, turn.site, number, MESA, now), said)
             return turn.reread()
 
@@ -71,18 +72,18 @@ class Particulars:
             rules.describable(turn.folio)
             columns = _corrections(turn, application, summary, description, kind)
             turn.change(**columns)
-            turn.enter(EntryKind.NOTE, 'corrected', '; '.join(f'{name}: {value}' for name, value in columns.items()))
+            turn.enter(EntryKind.NOTE, 'corregido', '; '.join(f'{FIELDS[name]} «{_shown(name, value)}»' for name, value in columns.items()))
             return turn.folio
 
     def categorise(self, number: str, *, category: str, by: str, now: datetime, expected: int | None = None) -> Folio:
         """Say which category of the client's menu the folio is about."""
         with self._turn(number, by, now, expected) as turn:
             rules.describable(turn.folio)
-            names = [known.name for known in rules.client_of(turn.site, turn.folio).categories]
-            if category not in names:
-                raise NotAllowed(f'{turn.folio.report.client} has no category {category!r}; it has: {", ".join(names) or "none"}')
+            titles = {known.name: known.title for known in rules.client_of(turn.site, turn.folio).categories}
+            if category not in titles:
+                raise NotAllowed(f'{turn.folio.report.client} has no category {category!r}; it has: {", ".join(titles) or "none"}')
             turn.change(category=category)
-            turn.enter(EntryKind.CATEGORY, category)
+            turn.enter(EntryKind.CATEGORY, 'categoría', titles[category])
             return turn.folio
 
     def visit(self, number: str, *, reason: str, by: str, now: datetime) -> Folio:
@@ -92,7 +93,7 @@ class Particulars:
             rules.visitable(turn.folio)
             turn.connection.execute(insert(visits).values(folio_id=turn.folio_id, at=turn.at, by=turn.by, reason=why))
             turn.change()
-            turn.enter(EntryKind.VISIT, 'on-site visit, with an additional charge', why)
+            turn.enter(EntryKind.VISIT, 'visita en sitio con cargo adicional', why)
             return turn.folio
 
     def note(self, number: str, *, text: str, by: str, now: datetime) -> Folio:
@@ -106,13 +107,13 @@ class Particulars:
 def route_complaint(turn: Turn, text: str) -> None:
     """Give a complaint to a supervisor and tell all of them; when none may have it, the client's contact hears of it and nobody has it."""
     chosen = next(iter(supervisors(turn.site, turn.folio)), None)
-    reason = 'a complaint goes to a supervisor'
+    reason = 'las quejas las atiende un supervisor'
     if chosen is not None:
         turn.move(Move.ASSIGN, reason, agent=chosen.login, resolver_group=None, holder='agent', acknowledged_at=None)
-        turn.enter(EntryKind.MOVE, f'assigned to {chosen.login}', reason)
+        turn.enter(EntryKind.MOVE, f'asignado a {chosen.login}', reason)
     else:
         turn.change(agent=None, resolver_group=None, holder='nobody', acknowledged_at=None)
-        turn.enter(EntryKind.WARNING, 'no supervisor may have this complaint; the contact of the client is told')
+        turn.enter(EntryKind.WARNING, 'ningún supervisor puede atender esta queja; se avisa al contacto del cliente')
     turn.tell(to_supervisors if chosen else to_contact, 'complaint', text=text)
 
 
@@ -137,6 +138,10 @@ def _kind(text: str) -> str:
     if text not in list(Kind):
         raise NotAllowed(f'a folio is a {", ".join(Kind)}, not {text!r}')
     return str(text)
+
+
+def _shown(name: str, value: Any) -> Any:
+    return KINDS.get(value, value) if name == 'kind' else value
 
 
 def _corrections(turn: Turn, application: str | None, summary: str | None, description: str | None, kind: str | None) -> dict[str, Any]:

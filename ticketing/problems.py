@@ -139,22 +139,22 @@ class Problems:
 
     def confirm(self, problem_id: int, by: str, now: datetime) -> Problem:
         """The second level takes it for a failure. Raises UnknownProblem, IllegalMove."""
-        return self._move(problem_id, 'confirm', 'Problema confirmado', by, now)
+        return self._move(problem_id, 'confirm', 'confirmado', by, now)
 
     def reject(self, problem_id: int, reason: str, by: str, now: datetime) -> Problem:
         """It is none: its folios are released, and none of them is ever part of a proposal again. Raises UnknownProblem, IllegalMove."""
-        return self._move(problem_id, 'reject', f'Sin falla común: {rules.words(reason, "the reason")}', by, now)
+        return self._move(problem_id, 'reject', f'descartado, sin falla común: {rules.words(reason, "the reason")}', by, now)
 
     def progress(self, problem_id: int, text: str, by: str, now: datetime) -> Problem:
         """Tell every affected user how it goes, each once; where nobody had answered yet, this is the response.
 
         Letters wait for opening hours. Raises UnknownProblem, and IllegalMove for one that was not confirmed.
         """
-        return self._move(problem_id, 'progress', 'Avance', by, now, rules.words(text, 'the text'))
+        return self._move(problem_id, 'progress', 'avance', by, now, rules.words(text, 'the text'))
 
     def solve(self, problem_id: int, by: str, now: datetime, text: str = '') -> Problem:
         """The failure is over, and every affected user is told. The folios are resolved each by itself. Raises as `progress`."""
-        return self._move(problem_id, 'solve', 'Problema solucionado', by, now, clean(text) or SOLVED)
+        return self._move(problem_id, 'solve', 'solucionado', by, now, clean(text) or SOLVED)
 
     def get(self, problem_id: int) -> Problem:
         """One problem with its folios. Raises UnknownProblem."""
@@ -191,7 +191,7 @@ class Problems:
             at = max(now, problem.changed_at + timedelta(microseconds=1))          # part of the letters' keys
             connection.execute(update(problems).where(problems.c.id == problem_id).values(state=reached, changed_at=at, by=by))
             affected = _affected(connection, problem_id)
-            _enter(connection, [folio_id for folio_id, _ in affected], f'{entry}: {told}' if told else f'{entry}.', problem_id, by, now)
+            _enter(connection, [folio_id for folio_id, _ in affected], f'{entry}: {told}' if told else entry, problem_id, by, now)
             if told:
                 _tell(connection, site, replace(problem, changed_at=at), affected, told, now)
             if reached == 'rejected':
@@ -255,13 +255,13 @@ def _propose(connection: Connection, site: Site, client: Client, category: str, 
 
 def _join(connection: Connection, problem_id: int, ids: Sequence[int], now: datetime) -> None:
     connection.execute(update(folios).where(folios.c.id.in_(ids)).values(problem_id=problem_id))
-    _enter(connection, ids, 'Posible falla detectada.', problem_id, MESA, now)
+    _enter(connection, ids, 'posible falla detectada', problem_id, MESA, now)
 
 
 def _enter(connection: Connection, ids: Sequence[int], text: str, problem_id: int, by: str, now: datetime) -> None:
     if ids:
         connection.execute(insert(folio_entries), [
-            {'folio_id': folio_id, 'at': now, 'kind': EntryKind.PROBLEM.value, 'by': by, 'text': f'Problema {problem_id}. {text}'}
+            {'folio_id': folio_id, 'at': now, 'kind': EntryKind.PROBLEM.value, 'by': by, 'text': f'problema {problem_id}: {text}'}
             for folio_id in ids])
 
 

@@ -46,7 +46,7 @@ def export(look: Reading, user: str, key: str, target: Path, by: str) -> None:
         found = export_of(look.place(), database, held, client, now, site.zone)
         with database.write() as connection:
             kept = [file for file in held.files if file.deleted_at is None]
-            log_access(connection, kept, by, 'export for the person himself (ARCO)', now)
+            log_access(connection, kept, by, 'entrega al propio titular (ARCO)', now)
         missing = write_export(target, found, folders_of(look.place()))
     for name in missing:
         say(f'Not on the disk, so not in the ZIP: {name}')

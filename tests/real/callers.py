@@ -88,7 +88,8 @@ class Books:
 
     def privacy(self, number: str | None) -> list[tuple[str, str]]:
         """Which privacy notices were heard, and how they were answered; each names its version."""
-        found = [re.fullmatch(r'(\S+) [0-9a-f]{8}: (\w+)', entry.text) for entry in self.entries(number, EntryKind.PRIVACY)]
+        entries = self.entries(number, EntryKind.PRIVACY)
+        found = [re.fullmatch(r'aviso de privacidad (\S+) [0-9a-f]{8}: (\w+)', entry.text) for entry in entries]
         return [(told[1], told[2]) if told else ('?', '?') for told in found]
 
     def recording(self, number: str | None, kind: EntryKind) -> Path:

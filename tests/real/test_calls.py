@@ -49,6 +49,8 @@ from ticketing import damm
 from ticketing.folios import EntryKind, State
 from ticketing.tables import status_inquiries
 
+CATEGORIES = {'mail': 'Correo electrónico', 'office': 'Office', 'own': 'Sistemas propios de la empresa'}
+
 
 @pytest.fixture
 def books(mesa: RealMesa) -> Iterator[Books]:
@@ -78,7 +80,8 @@ def test_a_new_incident_by_category_with_and_without_a_spoken_description(mesa: 
         assert (report.call, report.identified_by, report.unlisted, report.origin) == (outcome.linkedid, 'caller_id', False, 'phone')
         assert folio.opened_at == report.clock_starts == datetime(2026, 11, 24, 16, tzinfo=UTC)
         assert folio.promised == datetime(2026, 11, 25, 2, tzinfo=UTC)      # ten open hours later: closing time, 20:00
-        assert [entry.text for entry in books.entries(outcome.folio, EntryKind.CATEGORY)] == ([category] if category else [])
+        said = [f'categoría: {CATEGORIES[category]}'] if category else []
+        assert [entry.text for entry in books.entries(outcome.folio, EntryKind.CATEGORY)] == said
         assert len(books.opened_by(outcome.linkedid)) == 1
         record = books.call(outcome.linkedid, outcome.folio)
         assert (record.queue, record.priority, record.disposition, record.folio) == (queue, 0, 'abandoned', outcome.folio)
@@ -88,10 +91,10 @@ def test_a_new_incident_by_category_with_and_without_a_spoken_description(mesa: 
     assert rms > 2000
     notice, described = prompts(spoke).index('mesa/privacy'), prompts(spoke).index('mesa/describe-now')
     assert notice < described
-    assert books.privacy(spoke.folio) == [('mesa/privacy', 'accepted')]
+    assert books.privacy(spoke.folio) == [('mesa/privacy', 'aceptado')]
     assert 'Su descripción quedó guardada. Su número de folio es:' in words(spoke)
 
-    assert books.privacy(no_thanks.folio) == [('mesa/privacy', 'refused')]
+    assert books.privacy(no_thanks.folio) == [('mesa/privacy', 'rechazado')]
     assert 'mesa/privacy-refused' in prompts(no_thanks)
     for outcome in (no_thanks, nothing, vague):
         assert 'mesa/describe-now' not in prompts(outcome)
@@ -433,7 +436,7 @@ def test_a_voice_message_becomes_a_folio_whose_clock_starts_at_the_next_opening(
         assert (report.from_message, report.line, report.unlisted) == (True, '+52' + line, employee is None)
         assert report.employee_number == (employee.employee_number if employee else None)
         assert (folio.state, folio.abandoned_at) == (State.NEW, None)
-        assert books.privacy(folio.number) == [('mesa/privacy-message', 'accepted')]
+        assert books.privacy(folio.number) == [('mesa/privacy-message', 'aceptado')]
         seconds, rms = loudness(books.recording(folio.number, EntryKind.MESSAGE))
         assert 1.0 < seconds < 4
         assert rms > 2000

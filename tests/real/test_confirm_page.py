@@ -65,7 +65,7 @@ def test_a_user_confirms_on_his_phone(mesa: RealMesa, phone: tuple[Page, list[st
     assert '¡Gracias!' in page.inner_text('h1') and complaints == []
     shown = mesa.json('folio', 'show', number)
     assert shown['state'] == 'closed_verified'
-    assert any(entry['kind'] == 'survey' and '5 of 5' in entry['text'] for entry in shown['timeline'])
+    assert any(entry['kind'] == 'survey' and '5 de 5' in entry['text'] for entry in shown['timeline'])
 
 
 def test_a_user_says_that_it_is_not_solved(mesa: RealMesa, phone: tuple[Page, list[str]]) -> None:

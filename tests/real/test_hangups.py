@@ -150,7 +150,7 @@ def test_after_it_was_opened_the_folio_is_abandoned_once(mesa: RealMesa, books: 
         assert books.note(linkedid) is None, place
         if place.speaks_s:
             assert books.recording(folio.number, EntryKind.DESCRIPTION).stat().st_size > 8000
-            assert books.privacy(folio.number) == [('mesa/privacy', 'accepted')]
+            assert books.privacy(folio.number) == [('mesa/privacy', 'aceptado')]
         else:
             assert not books.entries(folio.number, EntryKind.DESCRIPTION), place
 

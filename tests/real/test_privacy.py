@@ -44,7 +44,7 @@ def test_a_caller_is_told_everything_and_then_forgotten(mesa: RealMesa, tmp_path
     words(mesa, 'recording', 'copy', number, str(file['id']), '--to', str(copy), '--by', 'ana', '--why', 'para transcribirla')
     assert copy.read_bytes()[:4] == b'RIFF' and stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert [(entry['by'], entry['text']) for entry in mesa.json('folio', 'show', number)['timeline'] if entry['kind'] == 'access'] == [
-        ('ana', f'description {file["id"]} copied: para transcribirla')]
+        ('ana', f'se copió la descripción hablada {file["id"]}: para transcribirla')]
 
     target = tmp_path / 'maria.zip'
     words(mesa, 'privacy', 'export', NUMBER, '--client', 'nopalera', '--to', str(target), '--by', 'ana')

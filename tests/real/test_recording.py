@@ -71,7 +71,7 @@ def test_a_recorded_conversation_has_both_voices_and_nothing_before_it(recording
     assert rms > 500
     loud = seconds - sum(until - since for since, until in silences(file))
     assert loud > 2 * SPOKEN_S * 0.6                   # both of them
-    assert books.privacy(folio.number) == [('mesa/privacy-recording', 'accepted')]
+    assert books.privacy(folio.number) == [('mesa/privacy-recording', 'aceptado')]
 
 
 def test_who_refuses_is_served_unrecorded(recording_mesa: RealMesa, books: Books) -> None:
@@ -86,7 +86,7 @@ def test_who_refuses_is_served_unrecorded(recording_mesa: RealMesa, books: Books
     folio = books.folio_of(linkedid)
     assert folio
     assert not books.call(linkedid, folio.number).recorded
-    assert books.privacy(folio.number) == [('mesa/privacy-recording', 'refused')]
+    assert books.privacy(folio.number) == [('mesa/privacy-recording', 'rechazado')]
     assert not (recording_mesa.root / 'recordings' / f'{linkedid}.wav').exists()
 
 

@@ -33,6 +33,7 @@ from ticketing.closing.steps import Call, GiveUp, SendLetter, Wait, after_attemp
 from ticketing.folio_rows import FOLIO, add_entry, folio_of, id_of, locked_folio
 from ticketing.lifecycle import LifeCycle
 from ticketing.notices import policy_for
+from ticketing.spanish import CALLED, of_party
 from ticketing.tables import close_calls, folios, outbound_calls
 from ticketing.values import EntryKind, Folio, IllegalMove
 
@@ -133,7 +134,7 @@ class CloseCalls:
             _, folio, row = locked_call(connection, placed.owner_id)
             final = row.state if row.answered_via == 'call' else placed.outcome or ('failed' if outcome == 'hung_up' else outcome)
             connection.execute(update(outbound_calls).where(outbound_calls.c.id == placed.id).values(ended_at=now, outcome=final))
-            add_entry(connection, placed.folio_id, EntryKind.CLOSE_CALL, f'{linkedid}: {final}', 'mesa', now)
+            add_entry(connection, placed.folio_id, EntryKind.CLOSE_CALL, f'llamada {linkedid}: {CALLED.get(final, final)}', 'mesa', now)
             if row.state == 'calling':
                 self._go_on(connection, row, folio, final, now)
             return True
@@ -183,7 +184,7 @@ class CloseCalls:
             set_columns(connection, question.close_call_id, score=score)
             if question.party == 'user' or folio.score is None:
                 connection.execute(update(folios).where(folios.c.id == folio_id).values(score=score))
-            add_entry(connection, folio_id, EntryKind.SURVEY, f'{question.party}: {score} of 5', question.party, now)
+            add_entry(connection, folio_id, EntryKind.SURVEY, f'calificación {of_party(question.party)}: {score} de 5', question.party, now)
 
     # --- people --------------------------------------------------------------------------------------------------
 

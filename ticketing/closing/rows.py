@@ -13,6 +13,7 @@ from config.values import Site
 from ticketing.closing.steps import HOUR, Facts, line_of, way_out
 from ticketing.folio_rows import add_entry, locked_folio
 from ticketing.notices import due_of, send, to_contact, to_user
+from ticketing.spanish import moment, to_party
 from ticketing.tables import close_calls, folios, outbound_calls
 from ticketing.values import EntryKind, Folio, State, TicketingError
 
@@ -73,7 +74,8 @@ def store_attempt(connection: Connection, site: Site, folio_id: int, folio: Foli
     connection.execute(insert(outbound_calls).values(
         linkedid=linkedid, kind=KIND, owner_id=row.id, folio_id=folio_id, client=row.client, number=number, started_at=now))
     set_columns(connection, row.id, state='calling', attempts=attempts)
-    add_entry(connection, folio_id, EntryKind.CLOSE_CALL, f'attempt {attempts} to {row.party}, {national(number)}', 'mesa', now, linkedid)
+    told = f'intento {attempts} {to_party(row.party)}, {national(number)}'
+    add_entry(connection, folio_id, EntryKind.CLOSE_CALL, told, 'mesa', now, linkedid)
     trunk, line = way_out(site), line_of(site, folio)
     assert trunk is not None and line is not None      # without them nothing led here
     return Attempt(row.id, linkedid, folio.number, number, line.number, trunk.name, trunk.caller_id or line.number)
@@ -86,8 +88,9 @@ def write_letter(connection: Connection, site: Site, folio_id: int, folio: Folio
     letters = to('confirm', folio, folio_id, site, close_call_id=row.id, deadline=deadline.isoformat())
     send(connection, letters, site, due_of(site, folio, now), now)
     set_columns(connection, row.id, state='mailed', deadline=deadline, next_at=deadline)
-    told = 'asked in writing' if letters else 'nobody to ask'
-    add_entry(connection, folio_id, EntryKind.CLOSE_CALL, f'{told}; {row.party} may answer until {deadline.isoformat()}', 'mesa', now)
+    told = f'se preguntó por correo {to_party(row.party)}' if letters else f'no hay cómo preguntar {to_party(row.party)}'
+    until = moment(deadline, site.zone)
+    add_entry(connection, folio_id, EntryKind.CLOSE_CALL, f'{told}; puede responder hasta el {until}', 'mesa', now)
 
 
 def placed_call(connection: Connection, linkedid: str) -> Row[Any] | None:

@@ -130,7 +130,7 @@ class Escalator:
             connection.execute(update(escalations).values(acknowledged_at=now, acknowledged_by=by).where(
                 escalations.c.folio_id == folio_id, escalations.c.step.in_(open_)))
             for name in open_:
-                add_entry(connection, folio_id, EntryKind.ESCALATED, f'Escalación «{in_spanish(name)}» atendida.', by, now)
+                add_entry(connection, folio_id, EntryKind.ESCALATED, f'escalamiento «{in_spanish(name)}» atendido', by, now)
             return open_
 
     def list(self, number: str | None = None, acknowledged: bool | None = None, limit: int = 100) -> tuple[Escalation, ...]:
@@ -191,8 +191,8 @@ def _tell(connection: Connection, site: Site, one: Timed, clock: Clock, terms: T
 def entry_text(step: DueStep, told: dict[str, str], clock: Clock, terms: Terms) -> str:
     """What the timeline says of a step, in Spanish."""
     used = '' if step.name == RESPOND else f': {clock.used_s // 60} de {terms.resolve_s // 60} min de servicio usados'
-    what = f'Escalación «{in_spanish(step.name)}»{used}'
-    return f'{what}; se avisa a {", ".join(told.values())}.' if told else f'{what}; no hay a quién avisar.'
+    what = f'escalamiento «{in_spanish(step.name)}»{used}'
+    return f'{what}; se avisa a {", ".join(told.values())}' if told else f'{what}; no hay a quién avisar'
 
 
 def in_spanish(step: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 from config.values import Site
 from ticketing.folio_rows import FOLIO, add_entry, folio_of
 from ticketing.notices import due_of, send, to_supervisors
+from ticketing.spanish import letter_name
 from ticketing.tables import folios, outbox
 from ticketing.values import EntryKind, Sending
 
@@ -33,7 +34,8 @@ def bounced(connection: Connection, site: Site, message_id: str, recipient: str,
     connection.execute(update(outbox).where(outbox.c.id == row.id).values(
         state=Sending.FAILED.value, last_error=f'bounced: {said}', lease_until=None, not_before=None, finished_at=now))
     if row.folio_id is not None:
-        add_entry(connection, row.folio_id, EntryKind.BOUNCE, f'{row.notice}: {row.recipient}: {said}', 'mesa', now)
+        told = f'no llegó el {letter_name(row.notice)} a {row.recipient}: {said}'
+        add_entry(connection, row.folio_id, EntryKind.BOUNCE, told, 'mesa', now)
         if row.notice != NOTICE:
             _tell_supervisors(connection, site, row.id, row.folio_id, row.recipient, said, now)
     return True

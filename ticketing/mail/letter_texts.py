@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.values import Modality, Site
 from ticketing.mail.outbox import Outgoing
+from ticketing.spanish import MODALITIES, PRIORITIES, STATES
 from ticketing.values import TicketingError
 
 log = logging.getLogger('mesa.letters')
@@ -50,12 +51,6 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     'bounce': ('recipient', 'diagnostic'),
     'warning': ('text',),
 }
-STATES = {
-    'new': 'recibido', 'assigned': 'asignado', 'in_progress': 'en atención', 'waiting': 'en espera', 'resolved': 'resuelto',
-    'closed_verified': 'cerrado y confirmado', 'closed_unverified': 'cerrado sin confirmar', 'cancelled': 'cancelado',
-}
-PRIORITIES = {'low': 'baja', 'medium': 'media', 'high': 'alta'}
-MODALITIES = {'standard': 'HELP DESK 911', 'premium': 'Premium', 'vip': 'VIP', 'fax': 'Fax'}
 SPOKEN = "EEEE d 'de' MMMM 'de' y, HH:mm 'h'"
 
 
@@ -103,7 +98,7 @@ def facts_of(row: Outgoing, site: Site, link: str | None) -> dict[str, Any]:
         'client_name': facts['client_name'] or (client.name if client else None), 'notice': row.notice,
         'is_open': facts['state'] in ('new', 'assigned', 'in_progress'),
         'greeted': contact.name if contact and to_contact else facts['user_name'],
-        'reopen_days': client.policy_of(Modality(modality)).reopen_days if client and modality in MODALITIES else None}
+        'reopen_days': client.policy_of(Modality(modality)).reopen_days if client and modality and modality in MODALITIES else None}
 
 
 def own_texts(row: Outgoing, site: Site, facts: Mapping[str, Any]) -> Texts | None:

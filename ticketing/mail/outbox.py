@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, not_, or_, select, text, update
 
 from storage.engine import Database
+from ticketing.spanish import letter_name
 from ticketing.tables import folio_entries, folios, messages_in, outbox
 from ticketing.values import EntryKind, Sending, TicketingError
 
@@ -150,7 +151,7 @@ class Outbox:
                 state=Sending.SENT.value, doubts=row.doubts, last_error=None, lease_until=None, not_before=None, finished_at=now))
             if ended.rowcount:
                 duplicate = ' (posible duplicado)' if row.doubts else ''
-                _tell(connection, row, EntryKind.EMAIL_OUT, f'{row.notice}: {row.recipient} {row.message_id}{duplicate}', now)
+                _tell(connection, row, EntryKind.EMAIL_OUT, f'{letter_name(row.notice)} a {row.recipient} {row.message_id}{duplicate}', now)
             return ended.rowcount == 1
 
     def failed(self, row: Outgoing, error: str, now: datetime, machine_now: datetime) -> Sending | None:
@@ -195,7 +196,7 @@ class Outbox:
             connection.execute(update(outbox).where(outbox.c.id == id_).values(
                 state=Sending.WAITING.value, tries=0, doubts=doubts, not_before=None, lease_until=None, finished_at=None,
                 due=min(row.due, now)))
-            _tell(connection, row, EntryKind.NOTE, f'Se enviará de nuevo el aviso «{row.notice}» a {row.recipient}.', now, by)
+            _tell(connection, row, EntryKind.NOTE, f'se enviará de nuevo el {letter_name(row.notice)} a {row.recipient}', now, by)
             return _one(connection, id_)
 
     def drop(self, id_: int, reason: str, by: str, now: datetime) -> Outgoing:
@@ -204,7 +205,7 @@ class Outbox:
             row = _locked(connection, id_, 'dropped', Sending.SENT, Sending.SENDING, Sending.DROPPED)
             connection.execute(update(outbox).where(outbox.c.id == id_).values(
                 state=Sending.DROPPED.value, last_error=reason, not_before=None, finished_at=now))
-            _tell(connection, row, EntryKind.NOTE, f'Ya no se enviará el aviso «{row.notice}» a {row.recipient}: {reason}', now, by)
+            _tell(connection, row, EntryKind.NOTE, f'ya no se enviará el {letter_name(row.notice)} a {row.recipient}: {reason}', now, by)
             return _one(connection, id_)
 
     def _unsent(self, row: Outgoing, doubts: int, error: str, now: datetime, machine_now: datetime) -> Sending | None:
@@ -275,13 +276,14 @@ def _end(connection: Connection, row: Outgoing, state: Sending, now: datetime) -
     ended = connection.execute(update(outbox).where(_of_attempt(row)).values(
         state=state.value, doubts=row.doubts, last_error=row.last_error, lease_until=None, not_before=None, finished_at=now))
     if ended.rowcount:
-        _tell(connection, row, EntryKind.WARNING, f'{_PROBLEM[state].format(row.notice, row.recipient)} {row.last_error}', now)
+        told = _PROBLEM[state].format(letter_name(row.notice), row.recipient)
+        _tell(connection, row, EntryKind.WARNING, f'{told}: {row.last_error}', now)
     return ended.rowcount == 1
 
 
 _PROBLEM = {
-    Sending.FAILED: 'No se pudo entregar el aviso «{}» a {}.',
-    Sending.DOUBTFUL: 'No se sabe si el aviso «{}» llegó a {}: se envió dos veces sin respuesta del servidor.',
+    Sending.FAILED: 'no se pudo entregar el {} a {}',
+    Sending.DOUBTFUL: 'no se sabe si el {} llegó a {}; se envió dos veces sin respuesta del servidor',
 }
 
 

@@ -11,7 +11,7 @@ from config.values import Site
 from ticketing.folio_rows import add_entry, locked
 from ticketing.lifecycle import reopened
 from ticketing.mail.attachments import Kept, attach
-from ticketing.mail.decide import Ignores, Joins, Opens
+from ticketing.mail.decide import OPENINGS_AN_HOUR, Ignores, Joins, Opens
 from ticketing.mail.letters import is_address
 from ticketing.mail.reader import Letter, Unreadable
 from ticketing.notices import release
@@ -123,8 +123,8 @@ def open_folio(connection: Connection, letter: Letter, planned: Opens, kept: tup
     attach(connection, folio_id, letter, kept, USER, now)
     if planned.refers_to:
         old = locked(connection, planned.refers_to)
-        add_entry(connection, folio_id, EntryKind.NOTE, f'Responde al folio {planned.refers_to}, que ya está cerrado', USER, now)
-        add_entry(connection, old, EntryKind.NOTE, f'Llegó una respuesta por correo; se abrió el folio {folio.number}', USER, now)
+        add_entry(connection, folio_id, EntryKind.NOTE, f'responde al folio {planned.refers_to}, que ya está cerrado', USER, now)
+        add_entry(connection, old, EntryKind.NOTE, f'llegó una respuesta por correo; se abrió el folio {folio.number}', USER, now)
     return folio_id
 
 
@@ -148,12 +148,13 @@ def join_folio(connection: Connection, letter: Letter, planned: Joins, kept: tup
     attach(connection, folio_id, letter, kept, planned.by, now)
     if planned.move is not None:
         turn = Turn(connection, site, planned.number, planned.by, now)
-        why = f'respondió por correo: {letter.fresh[:MAX_REASON]}'
+        said = letter.fresh[:MAX_REASON]
+        why = f'respondió por correo: {said}' if said else 'respondió por correo'
         if planned.move is Move.REOPEN:
-            reopened(turn, why, 'mail')
+            reopened(turn, said or 'respondió con archivos adjuntos', 'mail')
         else:
             turn.move(planned.move, why)
-            turn.enter(EntryKind.MOVE, 'in progress again', why)
+            turn.enter(EntryKind.MOVE, 'de nuevo en atención', why)
     return folio_id
 
 
@@ -162,20 +163,25 @@ def note_automatic(connection: Connection, letter: Letter, planned: Ignores, now
     if planned.number is None:
         return None
     folio_id = locked(connection, planned.number)
-    told = f'Respuesta automática de {letter.sender or "nadie"}: {letter.subject}\n\n{letter.fresh[:2000]}'.strip()
+    told = f'respuesta automática {_from(letter)}: {letter.subject}\n\n{letter.fresh[:2000]}'.strip()
     add_entry(connection, folio_id, EntryKind.NOTE, told, 'email', now)
     return folio_id
 
 
 def _told(letter: Letter, text: str) -> str:
-    return f'De {letter.sender or "nadie"}: {letter.subject}\n\n{text}'.strip()
+    return f'correo {_from(letter)}: {letter.subject}\n\n{text}'.strip()
 
 
-def warn_of_loop(connection: Connection, letter: Letter, reason: str, now: datetime) -> None:
+def _from(letter: Letter) -> str:
+    return f'de {letter.sender}' if letter.sender else 'sin remitente'
+
+
+def warn_of_loop(connection: Connection, letter: Letter, now: datetime) -> None:
     """A warning on the last folio that this sender opened, once an hour: nothing of his is opened or answered now."""
     lately = (messages_in.c.sender == letter.sender, messages_in.c.received_at > now - timedelta(hours=1))
     if connection.scalar(select(func.count()).where(*lately, messages_in.c.outcome == Intake.QUARANTINED.value)):
         return
     last = connection.scalar(select(func.max(messages_in.c.folio_id)).where(*lately, messages_in.c.outcome == Intake.OPENED.value))
     if last is not None:
-        add_entry(connection, last, EntryKind.WARNING, reason, 'mesa', now)
+        said = f'{letter.sender} abrió {OPENINGS_AN_HOUR} folios en una hora: parece un bucle; sus correos quedan por revisar'
+        add_entry(connection, last, EntryKind.WARNING, said, 'mesa', now)

@@ -12,6 +12,7 @@ from storage.engine import Database
 from ticketing.folio_rows import add_entry, id_of, locked_folio
 from ticketing.notices import is_accused
 from ticketing.privacy.kept_files import Folders, reading
+from ticketing.spanish import file_name
 from ticketing.tables import folio_files
 from ticketing.values import EntryKind, NotAllowed, TicketingError
 from ticketing.words import clean, clean_name
@@ -72,7 +73,7 @@ def hand_out(db: Database, folders: Folders, number: str, file_id: int, by: str,
 def log_access(connection: Connection, files: Iterable[KeptFile], by: str, why: str, now: datetime) -> None:
     """One entry in the timeline of each file's folio."""
     for file in files:
-        add_entry(connection, file.folio_id, EntryKind.ACCESS, f'{file.kind} {file.id} copied: {why}', by, now)
+        add_entry(connection, file.folio_id, EntryKind.ACCESS, f'se copió {file_name(file.kind, file.id)}: {why}', by, now)
 
 
 def _there(row: Any, number: str, file_id: int) -> KeptFile:

@@ -67,8 +67,8 @@ def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: s
         user_name=None, caller_number=None, user_email=None, employee_number=None, summary=None, description=None, diagnosis=None,
         solution=None, cancel_reason=code if row.cancel_reason else None, rule=mentions.redact_own(row.rule), erased_at=now,
         version=row.version + 1))
-    add_entry(connection, folio_id, EntryKind.ERASED, f'personal data erased on request (ARCO): {gone["texts"]} texts, {len(files)} files',
-              by, now)
+    counted = f'textos: {gone["texts"]}, archivos: {len(files)}'
+    add_entry(connection, folio_id, EntryKind.ERASED, f'datos personales suprimidos por solicitud ARCO ({counted})', by, now)
     return gone, files
 
 
@@ -90,7 +90,7 @@ def erase_entry(connection: Connection, row: Any, mentions: Mentions, now: datet
     """Let an entry's text give way to a marker; the database allows that once, and nothing else."""
     sha256 = hashlib.sha256(row.text.encode()).hexdigest()
     connection.execute(update(folio_entries).where(folio_entries.c.id == row.id, folio_entries.c.erased_at.is_(None)).values(
-        text=f'erased on {now:%Y-%m-%d} (ARCO request, sha256 {sha256})', by=author(row.by, mentions), erased_at=now))
+        text=f'suprimido el {now:%d/%m/%Y} (solicitud ARCO, sha256 {sha256})', by=author(row.by, mentions), erased_at=now))
 
 
 def identity_of(row: Any, mentions: Mentions) -> str:
@@ -117,7 +117,7 @@ def _erase_entries(connection: Connection, folio: Any, mentions: Mentions, now: 
 
 def _erase_files(connection: Connection, folio_id: int, by: str, now: datetime) -> list[tuple[str, str]]:
     files = files_of_folios(connection, (folio_id,))
-    gone = [where for file in files for where in mark_deleted(connection, file, WHY, 'on request (ARCO)', now, by)]
+    gone = [where for file in files for where in mark_deleted(connection, file, WHY, 'por solicitud ARCO', now, by)]
     connection.execute(update(folio_files).where(folio_files.c.folio_id == folio_id).values(title=None))
     return gone + [(folder, name) for folder, name in _already(files) if (folder, name) not in gone]
 

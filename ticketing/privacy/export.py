@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ticketing.privacy.access import KeptFile
 from ticketing.privacy.held import Held
 from ticketing.privacy.kept_files import Folders, pieces, reading
-from ticketing.privacy.titles import COLUMNS, LISTED, SECTIONS, VALUES
+from ticketing.privacy.titles import COLUMNS, SECTIONS, VALUES
 from ticketing.values import TicketingError
 
 _ENVIRONMENT = Environment(loader=FileSystemLoader(Path(__file__).resolve().parent), autoescape=True, undefined=StrictUndefined,
@@ -119,7 +119,7 @@ def _value(name: str, value: Any, zone: ZoneInfo) -> str:
         return ', '.join(value)
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False, indent=1)
-    return VALUES.get(str(value), str(value)) if name in LISTED else str(value)
+    return VALUES.get(name, {}).get(str(value), str(value))
 
 
 def _moment(at: datetime, zone: ZoneInfo) -> str:

@@ -19,6 +19,7 @@ from storage.engine import Database
 from storage.types import UtcDateTime
 from ticketing.folio_rows import add_entry
 from ticketing.privacy.kept_files import ATTACHMENTS, LOCK, MESSAGES, RECORDINGS, Folders, delete, kinds_in, names_in
+from ticketing.spanish import file_name
 from ticketing.tables import folio_files, folios
 from ticketing.values import EntryKind
 
@@ -74,7 +75,7 @@ class Retention:
         with self._db.write() as connection:
             rows = [row for kinds, days in RULES for row in connection.execute(_due(self._site(), kinds, days, now))]
             return [where for row in rows[:BATCH] for where in mark_deleted(
-                connection, row, row.rule, f'kept for {_days(self._site(), row)} days by contract ({row.rule})', now)]
+                connection, row, row.rule, f'a los {_days(self._site(), row)} días, por contrato ({row.rule})', now)]
 
     def _claims(self, folder: str, names: Sequence[str]) -> tuple[set[str], set[str]]:
         with self._db.read() as connection:
@@ -96,7 +97,8 @@ def mark_deleted(connection: Connection, row: Any, why: str, words: str, now: da
         deleted_at=now, deleted_why=why))
     if not marked.rowcount:
         return []
-    add_entry(connection, row.folio_id, EntryKind.EXPIRED, f'{row.kind} {row.id} deleted: {words}; sha256 {row.sha256}', by, now)
+    told = f'se eliminó {file_name(row.kind, row.id)} {words}; sha256 {row.sha256}'
+    add_entry(connection, row.folio_id, EntryKind.EXPIRED, told, by, now)
     return [(folder_of(row.kind), row.name)]
 
 

@@ -3,6 +3,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ticketing.spanish import (
+    CALL_BACKS,
+    CALLED,
+    CONFIRMATIONS,
+    ENTRIES,
+    IMPACTS,
+    INTAKES,
+    KINDS,
+    LETTERS,
+    MODALITIES,
+    MOVES,
+    ORIGINS,
+    PARTIES,
+    PRIORITIES,
+    SENDINGS,
+    STATES,
+)
+
 SECTIONS: Mapping[str, str] = {
     'user': 'Sus datos en la lista de usuarios',
     'folios': 'Folios (reportes)',
@@ -51,15 +69,16 @@ COLUMNS: Mapping[str, str] = {
     'unlisted': 'fuera de la lista', 'urgency': 'urgencia', 'user_email': 'correo electrónico', 'user_name': 'nombre',
     'vip': 'VIP', 'wait_s': 'espera (s)', 'waiting_for': 'en espera de', 'why': 'motivo',
 }
-VALUES: Mapping[str, str] = {
-    'new': 'nuevo', 'assigned': 'asignado', 'in_progress': 'en proceso', 'waiting': 'en espera', 'resolved': 'resuelto',
-    'closed_verified': 'cerrado y verificado', 'closed_unverified': 'cerrado sin verificar', 'cancelled': 'cancelado',
-    'low': 'baja', 'medium': 'media', 'high': 'alta', 'failure': 'falla', 'request': 'solicitud', 'complaint': 'queja',
-    'standard': 'estándar', 'recording': 'grabación', 'description': 'descripción hablada', 'attachment': 'archivo adjunto',
-    'user': 'usuario', 'contact': 'contacto del cliente', 'phone': 'teléfono', 'email': 'correo', 'person': 'persona', 'page': 'página',
-    'call': 'llamada', 'sent': 'enviado', 'failed': 'no entregado', 'dropped': 'descartado', 'in': 'entrante', 'out': 'saliente',
-    'unknown': 'sin identificar', 'caller_id': 'por teléfono', 'confirmed': 'confirmado', 'refused': 'rechazado',
+_AUTHORS = {**PARTIES, **ORIGINS, 'caller': 'usuario', 'mesa': 'Mesa'}
+# Only these columns hold words of a list; everything else is shown as it was written. Several tables have a column of one name.
+VALUES: Mapping[str, Mapping[str, str]] = {
+    'state': {**CALL_BACKS, **CONFIRMATIONS, **SENDINGS, **STATES}, 'from_state': STATES, 'to_state': STATES, 'move': MOVES,
+    'priority': PRIORITIES, 'urgency': PRIORITIES, 'impact': IMPACTS, 'modality': MODALITIES, 'notice': LETTERS,
+    'kind': {**ENTRIES, **KINDS, 'mail': 'correo'}, 'origin': ORIGINS, 'by': _AUTHORS, 'answered_by': _AUTHORS, 'party': PARTIES,
+    'waiting_for': PARTIES, 'answered_via': {'call': 'teléfono', 'page': 'página', 'person': 'persona de la mesa', 'mail': 'correo'},
+    'outcome': {**CALLED, **INTAKES}, 'direction': {'in': 'entrante', 'out': 'saliente'},
+    'holder': {'nobody': 'nadie', 'agent': 'agente', 'group': 'grupo resolutor'}, 'cancel_reason': {'duplicate': 'duplicado'},
+    'identified_by': {'unknown': 'sin identificar', 'caller_id': 'por teléfono', 'employee_number': 'por número de empleado',
+                      'email': 'por correo'},
+    'deleted_why': {'arco': 'solicitud ARCO'},
 }
-# Only these columns hold words of a list; everything else is shown as it was written.
-LISTED = frozenset({'state', 'from_state', 'to_state', 'priority', 'impact', 'urgency', 'kind', 'modality', 'origin', 'identified_by',
-                    'party', 'answered_by', 'answered_via', 'waiting_for', 'direction'})
