@@ -11,10 +11,10 @@ from agi.office import Office
 from agi.session import CallSession
 from agi.talking import TALK, Talking, Verbs
 from config.phones import national
-from config.values import Site, Trunk
+from config.values import Client, Site, Trunk
 from ivr_flows.call_back import call_back as conversation
 from ivr_flows.call_back import dialable, own_number
-from ivr_flows.steps import KeepPlace
+from ivr_flows.steps import Caller, KeepPlace
 from ticketing.call_backs import Request
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,12 +46,21 @@ def call_back(call: CallSession, office: Office) -> None:
     standing = office.standing()
     caller = who_calls(call, standing)
     client = standing.site.clients[caller.line.client]
-    waiter = Waiter(call, office, with_folio(office, place_of(call.start.args, client.key)))
+    place = with_folio(office, place_of(call.start.args, client.key))
+    waiter = Waiter(call, office, place)
+    may_dial = partial(dialable, standing.site) if is_one_of_theirs(office, client, caller, place) else None
     try:
-        waiter.perform(conversation(own_number(standing.site, client, caller.ani), partial(dialable, standing.site)))
+        waiter.perform(conversation(own_number(standing.site, client, caller.ani), may_dial))
         call.end()
     except CallerGone:
         return
+
+
+def is_one_of_theirs(office: Office, client: Client, caller: Caller, place: Request) -> bool:
+    """Whether he is known, or calls through his company's trunk: a stranger must not have us call whomever he likes."""
+    folio = office.folios.get(place.folio) if place.folio else None
+    known = caller.user is not None or (folio is not None and folio.report.client == client.key and folio.report.employee_number)
+    return bool(known or caller.ani in client.trunk_numbers)
 
 
 def place_of(args: tuple[str, ...], client: str) -> Request:

@@ -17,7 +17,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from ami_listener.connection import AmiConnection, AmiError, LinkState, Pace
-from config.phones import e164, national
+from config.phones import e164, earns, national
 
 log = logging.getLogger(__name__)
 ACCEPTED_S = 5.0                                       # for Asterisk to take an Originate
@@ -230,9 +230,12 @@ def originate(placing: Placing) -> dict[str, Any]:
 
 
 def dialled(number: str) -> str:
-    """The ten digits of a Mexican number in E.164. Raises DialError for anything else: no emergency or short number, no other country."""
-    if e164(number) != number or not number.startswith(MEXICO):
-        raise DialError(f'{number!r:.40} is no Mexican telephone number in E.164: it is not dialled')
+    """The ten digits of a Mexican number in E.164.
+
+    Raises DialError for anything else: no emergency or short number, no other country, none by which somebody earns.
+    """
+    if e164(number) != number or not number.startswith(MEXICO) or earns(number):
+        raise DialError(f'{number!r:.40} is no Mexican telephone number in E.164 that we would pay for: it is not dialled')
     return national(number)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 LONGEST = 40                                           # characters; longer text is no telephone number, whatever it holds
 LONGEST_E164 = 16                                      # '+' and fifteen digits
+EARNING = ('+52900',)
 PUNCTUATION = str.maketrans('', '', ' ()-./\u00a0\u2010\u2011\u2012\u2013')
 # 52 apart, these ended in August 2019; clients' lists and some carriers still use them. Longest first.
 HOME_PREFIXES = ('521', '044', '045', '52', '01')
@@ -54,6 +55,11 @@ def _parsed(text: str) -> str | None:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def earns(number: str) -> bool:
+    """Whether somebody earns by a Mexican E.164 number's being called: such numbers are never ours to dial."""
+    return number.startswith(EARNING)
 
 
 def national(number: str) -> str:

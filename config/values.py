@@ -373,3 +373,8 @@ class Site:
     places: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)   # (file, key) -> line
     mail: MailSettings = MailSettings()
     mail_templates: Mapping[str, str] = field(default_factory=dict)  # an admin's own: 'mail/CLIENT/NAME.txt' -> Jinja2 text
+
+
+def ours(site: Site) -> frozenset[str]:
+    """The numbers at which we ourselves answer, or that our own calls show: calling one would call us."""
+    return frozenset(site.lines) | {trunk.caller_id for trunk in site.trunks if trunk.caller_id}

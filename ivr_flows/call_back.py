@@ -4,20 +4,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from config.phones import e164
-from config.values import Client, Site
+from config.phones import e164, earns
+from config.values import Client, Site, ours
 from ivr_flows import spoken
 from ivr_flows.steps import Ask, Ending, Goodbye, KeepPlace, Keys, Prompts, Say, StayInQueue
 
 NUMBER_DIGITS = 10
 TRIES = 3
-PAID_BY_WHO_IS_CALLED = ('900',)                       # numbers that somebody earns by being called
 
 
-def call_back(own: str | None, may_dial: Callable[[str], bool]) -> Generator[Any, Any, Ending]:
+def call_back(own: str | None, may_dial: Callable[[str], bool] | None) -> Generator[Any, Any, Ending]:
     """Agree on a number and keep the place, or send the caller back to where he waited.
 
-    `own` is the caller's own number (E.164), None when it is unknown or his company's trunk.
+    `own` is the caller's own number (E.164), None when it is unknown or his company's trunk; `may_dial` tells whether another one is
+    called, and is None for a caller who may not name one.
     """
     number = own
     for _ in range(TRIES):
@@ -37,22 +37,21 @@ def call_back(own: str | None, may_dial: Callable[[str], bool]) -> Generator[Any
     return StayInQueue()
 
 
-def ask_number(may_dial: Callable[[str], bool]) -> Generator[Any, Any, str | None]:
+def ask_number(may_dial: Callable[[str], bool] | None) -> Generator[Any, Any, str | None]:
     """Ten digits on the keypad; None when he gives none that we dial."""
     lead: Prompts = ()
-    for _ in range(TRIES):
+    for _ in range(TRIES if may_dial else 0):
         answer = yield Ask((*lead, 'mesa/callback-ask-number'), NUMBER_DIGITS)
         number = e164(answer.pressed) if isinstance(answer, Keys) else None
-        if number is not None and may_dial(number):
+        if number is not None and may_dial is not None and may_dial(number):
             return number
         lead = ('mesa/callback-number-wrong',)
     return None
 
 
 def dialable(site: Site, number: str) -> bool:
-    """Whether we would call a number that a caller typed: Mexican, nobody earns by it, and not one of our own lines."""
-    return (number.startswith('+52') and len(number) == 13 and not number[3:].startswith(PAID_BY_WHO_IS_CALLED)
-            and number not in site.lines)
+    """Whether we would call a number that a caller typed: Mexican, nobody earns by it, and not one of our own."""
+    return number.startswith('+52') and len(number) == 13 and not earns(number) and number not in ours(site)
 
 
 def own_number(site: Site, client: Client, ani: str | None) -> str | None:

@@ -204,7 +204,7 @@ def test_what_is_alive_and_hanging_up_our_own_leg() -> None:
 
 @pytest.mark.parametrize('number', [
     '911', '+52911', '089', '060', '+15551234567', '5555550101', '', '+52 5555550101', '+525555550101,30', '+525555550101@evil',
-    '+5255555501012', '+520155550101', '+525555550101\r\nAction: Logoff', '+52555555010١'])
+    '+5255555501012', '+520155550101', '+529005550101', '+525555550101\r\nAction: Logoff', '+52555555010١'])
 def test_only_a_mexican_number_is_ever_dialled(number: str) -> None:
     with pytest.raises(DialError):
         originate(replace(CALL, number=number))

@@ -1,6 +1,7 @@
 """What a caller hears who leaves his place, scripted by his keys (mission.md 3.6)."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,13 @@ def test_whose_number_is_not_known_is_asked_for_it(site: Site) -> None:
     assert ending == Goodbye() and script.done == [KeepPlace(OTHER)] and script.heard[0] == 'mesa/callback-ask-number'
 
 
+@pytest.mark.parametrize(('own', 'keys'), [(OWN, ['2']), (None, [])])
+def test_a_stranger_is_called_at_his_own_number_or_not_at_all(own: str | None, keys: list[str]) -> None:
+    script = Waiting(keys)
+    assert script.play(call_back(own, None)) == StayInQueue() and script.done == []
+    assert 'mesa/callback-ask-number' not in script.heard and script.heard[-1] == 'mesa/callback-wait-on'
+
+
 def test_a_second_request_is_told_of_the_first(site: Site) -> None:
     ending, script = talk(site, OWN, '1', pending=frozenset({OWN}))
     assert ending == Goodbye() and script.heard[-2:] == ['mesa/callback-already', 'mesa/goodbye']
@@ -75,5 +83,6 @@ def test_numbers_that_we_never_dial(site: Site, number: str) -> None:
 def test_a_trunks_or_foreign_or_withheld_number_is_not_his_own(site: Site) -> None:
     client = site.clients['nopalera']
     trunk = next(iter(client.trunk_numbers))
+    site = replace(site, trunks=(replace(site.trunks[0], caller_id='+525555550777'),))
     assert own_number(site, client, OWN) == OWN
-    assert [own_number(site, client, ani) for ani in (None, trunk, '+12025550123', '+528005550101')] == [None] * 4
+    assert [own_number(site, client, ani) for ani in (None, trunk, '+12025550123', '+528005550101', '+525555550777')] == [None] * 5

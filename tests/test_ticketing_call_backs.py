@@ -1,11 +1,15 @@
 """Kept places in the books: one in flight per number, attempts stored before they are dialled, settled once (mission.md 3.6)."""
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from config.values import Policy
 from storage.engine import Database
@@ -23,8 +27,8 @@ def request(linkedid: str = '17.1', number: str = '+525555550101', joined: datet
                    folio=folio)
 
 
-def a_folio(db: Database, call: str = '17.1') -> str:
-    report = Report(line=LINE, client='quetzal', modality='standard', clock_starts=NOW, rule='test', call=call)
+def a_folio(db: Database, call: str = '17.1', **facts: Any) -> str:
+    report = Report(line=LINE, client='quetzal', modality='standard', clock_starts=NOW, rule='test', call=call, **facts)
     return FolioBook(db).open(report, NOW).number
 
 
@@ -55,6 +59,35 @@ def test_one_call_in_flight_per_caller(books: CallBacks, db: Database) -> None:
     books.begin(books.due(NOW)[0].id, 'call-back-1-a', NOW)
     books.settle('call-back-1-a', Outcome.ACCEPTED, POLICY, NOW)
     assert books.ask(request('17.3'), NOW)
+
+
+def test_a_user_who_names_other_numbers_has_one_call_in_flight_all_the_same(books: CallBacks, db: Database) -> None:
+    for n, (who, kept) in enumerate([('20001', True), ('20001', False), ('20002', True), (None, True), (None, True)]):
+        folio = a_folio(db, f'17.{n}', employee_number=who)
+        assert books.ask(request(f'17.{n}', f'+52555555010{n}', folio=folio), NOW) is kept
+    assert len(books.due(NOW)) == 4
+
+
+def test_a_round_reads_nothing_of_what_was_before(migrated_file: Path, tmp_path: Path) -> None:
+    """On SQLite, whose plan does not depend on how much there is."""
+    shutil.copy(migrated_file, tmp_path / 'mesa.db')
+    db = Database(f'sqlite:///{tmp_path / "mesa.db"}')
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(Engine, 'before_cursor_execute')
+    def listen(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        asked.append((statement, parameters))
+    try:
+        CallBacks(db).due(NOW)
+        CallBacks(db).in_flight()
+    finally:
+        event.remove(Engine, 'before_cursor_execute', listen)
+    with db.read() as connection:
+        plans = [str(row[3]) for statement, parameters in asked if statement.startswith('SELECT')
+                 for row in connection.exec_driver_sql(f'EXPLAIN QUERY PLAN {statement}', parameters)]
+    assert any('call_backs_waiting' in step for step in plans) and any('outbound_calls_in_flight' in step for step in plans)
+    assert not any('(kind=?)' in step or step in ('SCAN call_backs', 'SCAN outbound_calls') for step in plans), plans
+    db.close()
 
 
 def test_of_many_who_ask_for_one_number_at_once_one_is_kept(books: CallBacks) -> None:

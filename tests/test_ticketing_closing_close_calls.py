@@ -148,6 +148,8 @@ def folio_of(**known: Any) -> Folio:
     ({'caller_number': '+525555559100'}, 'user', None),            # the client's trunk is everybody
     ({'caller_number': '+528005550101'}, 'user', None),            # one of our own lines
     ({'caller_number': '+12125550100'}, 'user', None),             # abroad
+    ({'caller_number': '+529005550100'}, 'user', None),            # somebody earns by it
+    ({'caller_number': '+525555550778'}, 'user', None),            # what our own calls show
     ({'caller_number': '911'}, 'user', None),
     ({}, 'user', None),
     ({'employee_number': '20001'}, 'contact', '+525555550777'),
@@ -155,7 +157,7 @@ def folio_of(**known: Any) -> Folio:
 def test_whom_to_call(known: dict[str, Any], party: str, number: str | None) -> None:
     client = CALLABLE.clients['quetzal']
     assert client.contact is not None
-    site = replace(CALLABLE, clients={'quetzal': replace(
+    site = replace(CALLABLE, trunks=(replace(OUT[0], caller_id='+525555550778'),), clients={'quetzal': replace(
         client, trunk_numbers=frozenset({'+525555559100'}), contact=replace(client.contact, phone='+525555550777'))})
     assert number_to_call(site, folio_of(**known), party) == number
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from config.values import Policy
@@ -87,24 +87,28 @@ class CallBacks:
         self._db = db
 
     def ask(self, request: Request, now: datetime) -> bool:
-        """Keep a caller's place, told in the folio's timeline; False when a call to his number is pending already (mission.md 3.6).
+        """Keep a caller's place, told in the folio's timeline; False when a call to his number, or to him, is pending already.
 
-        Asked twice by the same call, it is kept once.
+        One call in flight a caller (mission.md 3.6): the folio's user, whichever number he names, is one. Asked twice by the same call, it
+        is kept once.
         """
         with self._db.write() as connection:
+            self._db.lock(connection, 'call-backs')
             folio_id = connection.scalar(select(folios.c.id).where(folios.c.number == request.folio)) if request.folio else None
             known = connection.scalar(select(call_backs.c.id).where(call_backs.c.linkedid == request.linkedid))
             if known is not None:
                 return True
-            new = _in_flight(connection, request.client, request.number) is None and _insert(connection, request, folio_id, now)
+            new = not _in_flight(connection, request, folio_id) and _insert(connection, request, folio_id, now)
             if folio_id is not None:
                 _tell(connection, folio_id, ASKED_TEXT if new else ALREADY_TEXT, 'caller', now, request.linkedid)
             return new
 
     def due(self, now: datetime) -> tuple[CallBack, ...]:
         """The places that should stand in their queues now, in order: waiting, due, and not being dialled."""
-        dialling = select(outbound_calls.c.owner_id).where(outbound_calls.c.kind == KIND, outbound_calls.c.ended_at.is_(None))
-        return self._many(_ROWS.where(call_backs.c.state == WAITING, call_backs.c.next_at <= now, call_backs.c.id.not_in(dialling))
+        # Each one's own calls: those of all together would be read from the index of what ever was.
+        dialling = exists().where(
+            outbound_calls.c.kind == KIND, outbound_calls.c.owner_id == call_backs.c.id, outbound_calls.c.ended_at.is_(None))
+        return self._many(_ROWS.where(call_backs.c.state == WAITING, call_backs.c.next_at <= now, ~dialling)
                           .order_by(call_backs.c.joined_at, call_backs.c.id))
 
     def list(self, state: str | None = WAITING, limit: int = 200) -> tuple[CallBack, ...]:
@@ -161,9 +165,11 @@ class CallBacks:
 
     def in_flight(self) -> tuple[str, ...]:
         """The linkedids of the attempts of which nobody has told the end."""
+        o = outbound_calls.c
         with self._db.read() as connection:
-            return tuple(connection.scalars(select(outbound_calls.c.linkedid).where(
-                outbound_calls.c.kind == KIND, outbound_calls.c.ended_at.is_(None))))
+            # By number, which is the order of the index of what is in flight: another one would read all that ever was.
+            going_on = connection.execute(select(o.linkedid, o.kind).where(o.ended_at.is_(None)).order_by(o.number))
+            return tuple(call.linkedid for call in going_on if call.kind == KIND)
 
     def folio_of_placed(self, linkedid: str) -> str | None:
         """The folio for which we placed a call, of whatever kind."""
@@ -220,9 +226,14 @@ def _call_back(row: Any) -> CallBack:
     return CallBack(**row._mapping)
 
 
-def _in_flight(connection: Connection, client: str, number: str) -> int | None:
-    return connection.scalar(select(call_backs.c.id).where(
-        call_backs.c.client == client, call_backs.c.number == number, call_backs.c.state == WAITING))
+def _in_flight(connection: Connection, request: Request, folio_id: int | None) -> bool:
+    """Whether a call to this number, or to the folio's user, is pending."""
+    user = None if folio_id is None else connection.scalar(select(folios.c.employee_number).where(folios.c.id == folio_id))
+    same = call_backs.c.number == request.number
+    pending = select(call_backs.c.id).select_from(call_backs.outerjoin(folios, folios.c.id == call_backs.c.folio_id)).where(
+        call_backs.c.client == request.client, call_backs.c.state == WAITING,
+        same if user is None else or_(same, folios.c.employee_number == user))
+    return connection.scalar(pending.limit(1)) is not None
 
 
 def _insert(connection: Connection, request: Request, folio_id: int | None, now: datetime) -> bool:

@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 from config.contract import calendar_for, ordinary_line
 from config.hours import NeverOpens, add_open_seconds, intervals, next_opening
-from config.phones import e164
-from config.values import Calendar, Client, HolidayBook, Line, Override, Policy, Site, Trunk
+from config.phones import e164, earns
+from config.values import Calendar, Client, HolidayBook, Line, Override, Policy, Site, Trunk, ours
 from ticketing.values import Folio
 
 HOUR = timedelta(hours=1)
@@ -163,7 +163,8 @@ def _phones(client: Client, employee_number: str | None) -> tuple[str, ...]:
 
 
 def _may_be_called(site: Site, client: Client, number: str) -> bool:
-    return number.startswith(MEXICO) and e164(number) == number and number not in client.trunk_numbers and number not in site.lines
+    return (number.startswith(MEXICO) and e164(number) == number and not earns(number) and number not in client.trunk_numbers
+            and number not in ours(site))
 
 
 def _free_at(calls: Sequence[datetime], limit: int, now: datetime) -> datetime:
