@@ -72,9 +72,20 @@ def addresses_are_well_formed(site: Site, known: Known) -> Iterator[Problem]:
     for where, text in _addresses(site):
         if not is_email(text):
             yield Problem(where, f'{text!r} is not one e-mail address: write it like "mesa@client.example"')
+    for where, text in _taken_at(site):
+        if '+' in text.rpartition('@')[0]:
+            yield Problem(where, f'{text!r} has a plus, and what follows it is ours for the tokens of folios: nothing would come in there; '
+                          'choose an address without one')
     for where, text in _domains(site):
         if not DOMAIN.fullmatch(text):
             yield Problem(where, f'{text!r} is not a domain: write what stands after the @, like "client.example"')
+
+
+def _taken_at(site: Site) -> Iterator[tuple[Where, str]]:
+    """The addresses at which mail comes in."""
+    yield place(site, site.mail.where, 'sender'), site.mail.sender
+    for client in site.clients.values():
+        yield place(site, client.where, 'mail_address'), client.mail_address
 
 
 def _addresses(site: Site) -> Iterator[tuple[Where, str]]:

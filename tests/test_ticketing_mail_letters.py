@@ -183,6 +183,22 @@ def test_what_the_facts_change(notice: str, facts: dict[str, Any], words: list[s
             assert said in form
 
 
+@pytest.mark.parametrize(('days', 'closed', 'confirm'), [
+    (0, 'lo atenderemos de nuevo', 'se cerrará sin confirmar.'), (1, '1 día natural para', 'durante el día siguiente.'),
+    (30, '30 días naturales para', 'durante los 30 días siguientes.')])
+def test_days_agree_with_their_number(days: int, closed: str, confirm: str) -> None:
+    client = replace(CLIENT, policy=replace(CLIENT.policy, reopen_days=days), modality_policies={})
+    site = replace(SITE, clients={'nopalera': client})
+    for notice, said in (('closed', closed), ('confirm', confirm)):
+        message = written(row(notice, facts={'verified': False, 'deadline': '2026-11-27T16:00:00+00:00'}), site)
+        assert said in body(message) and said in Page(body(message, 'html')).text
+
+
+def test_whoever_is_joined_to_another_folio_does_not_read_that_his_own_was_cancelled() -> None:
+    message = written(row('merged', facts={'into': '22857150', 'state': 'cancelled'}))
+    assert 'cancelado' not in body(message) + Page(body(message, 'html')).text
+
+
 def own(**templates: str) -> Site:
     return replace(SITE, mail_templates={f'mail/nopalera/update.{kind}': text for kind, text in templates.items()})
 
