@@ -21,7 +21,6 @@ from callcenter.console import Complaint
 
 TEXTS = Path(__file__).resolve().parent.parent / 'asterisk-conf' / 'prompts' / 'es_MX.toml'
 CONNECT_S = 5.0
-STEPS_UNTIL_PROBED = 12                                # a demo site's lines show the token within their first steps
 FALLBACK = 'mesa-fallback'
 MESSAGE = '-message'
 
@@ -177,49 +176,6 @@ def _set(at: float, arguments: str) -> Iterator[Fact]:
 STEPS: Mapping[str, Callable[[float, str], Iterator[Fact]]] = {
     'read': _asked, 'playback': _played, 'background': _background, 'record': _recorded, 'queue': _queue, 'agi': _agi, 'set': _set,
 }
-
-
-class OwnChannel:
-    """Picks our own call out of everything that goes on in the exchange.
-
-    The call carries a token in its INVITE, and the first steps of a demo site's lines show it: `MESA_PROBE=<token>`. A site that
-    is none shows no token: then the first new channel with our number, dialling our number, is taken for ours.
-    """
-
-    def __init__(self, token: str, caller: str, dialled: str) -> None:
-        self._token = token
-        self._caller = caller
-        self._dialled = dialled
-        self._steps: dict[str, list[AmiEvent]] = {}
-        self._look_alikes: set[str] = set()
-        self.uniqueid: str | None = None
-        self.linkedid: str | None = None
-
-    def mine(self, event: AmiEvent) -> list[AmiEvent]:
-        """The events of our call that this one lets us know: none, itself, or itself after those that were kept back."""
-        uniqueid = event.fields.get('Uniqueid')
-        if uniqueid is None:
-            return []
-        if self.uniqueid is not None:
-            return [event] if uniqueid == self.uniqueid else []
-        if event.fields.get('Event') == 'Newchannel' and self._looks_alike(event.fields):
-            self._look_alikes.add(uniqueid)
-        kept = self._steps.setdefault(uniqueid, [])
-        kept.append(event)
-        if self._is_ours(uniqueid, event.fields, len(kept)):
-            self.uniqueid, self.linkedid = uniqueid, event.fields.get('Linkedid', uniqueid)
-            self._steps = {}
-            return kept
-        return []
-
-    def _looks_alike(self, fields: Event) -> bool:
-        return fields.get('CallerIDNum') == self._caller and fields.get('Exten') == self._dialled
-
-    def _is_ours(self, uniqueid: str, fields: Event, steps: int) -> bool:
-        if fields.get('Event') == 'Newexten' and fields.get('AppData', '').startswith('MESA_PROBE='):
-            self._look_alikes.discard(uniqueid)        # it says itself whose it is
-            return fields['AppData'] == f'MESA_PROBE={self._token}'
-        return uniqueid in self._look_alikes and (steps >= STEPS_UNTIL_PROBED or fields.get('Event') == 'Hangup')
 
 
 class ManagerLink:

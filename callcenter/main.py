@@ -20,6 +20,7 @@ COMMANDS = {
     'down': ('callcenter.commands.down:down', 'Stop Asterisk and Mesa.'),
     'status': ('callcenter.commands.status:status', 'Tell what is running, and where.'),
     'call': ('callcenter.commands.call:call', 'Place a real SIP call and print what the caller hears.'),
+    'answer': ('callcenter.commands.answer:answer', 'Take a call that Mesa places, as the user who is called.'),
     'simulate': ('callcenter.commands.simulate:simulate', 'Tell what would happen to a call, and which rule decides.'),
     'line': ('callcenter.commands.line:line', 'List the 800 numbers; close or open one for a while.'),
     'folio': ('callcenter.commands.folio:folio', 'Open, show and change folios.'),

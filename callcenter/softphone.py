@@ -148,7 +148,7 @@ class Softphone:
         answer.statusCode = pj.PJSIP_SC_RINGING
         leg.answer(answer)
         info = leg.getInfo()
-        self.report('ringing', remote=info.remoteUri, sip_id=info.callIdString)
+        self.report('ringing', remote=info.remoteUri, local=info.localUri, sip_id=info.callIdString)
         if self._auto_answer_s is not None:
             self._answer_at = time.monotonic() + self._auto_answer_s
 

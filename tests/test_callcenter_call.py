@@ -8,24 +8,11 @@ from queue import SimpleQueue
 
 import pytest
 
-from callcenter.caller import (
-    Answered,
-    Audible,
-    Caller,
-    Dialled,
-    Ended,
-    Exchange,
-    HungUp,
-    Keys,
-    Pressed,
-    Spoken,
-    converse,
-    dial_string,
-    outcome_of,
-    silence_before_sound,
-)
-from callcenter.commands.call import Teller, closing_line, described, prompt_lines
+from callcenter.caller import Caller, converse
+from callcenter.channels import OwnChannel
 from callcenter.console import Complaint
+from callcenter.exchange import Exchange, dial_string
+from callcenter.following import Answered, Audible, Dialled, Ended, HungUp, Keys, Pressed, Spoken
 from callcenter.listening import (
     AmiEvent,
     AskedMesa,
@@ -35,7 +22,6 @@ from callcenter.listening import (
     HandedOver,
     ManagerLink,
     Met,
-    OwnChannel,
     Prompted,
     PromptTexts,
     Queued,
@@ -44,7 +30,9 @@ from callcenter.listening import (
     read_block,
     spoken_digits,
 )
+from callcenter.outcome import outcome_of, silence_before_sound
 from callcenter.phone import Server, loopback
+from callcenter.telling import Teller, closing_line, described, prompt_lines
 
 TEXTS = PromptTexts.load({'greeting': 'Bienvenido a La Nopalera.'})
 

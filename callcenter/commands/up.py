@@ -16,7 +16,9 @@ from callcenter.running import claim, state
 UP = 'Asterisk and Mesa are up.'
 DEMO_HINTS = """
 Try:
-  ./mesa call 8005550101 --from 5555550101 --keys '1,2'
+  ./mesa call 8005550101 --from 5555550101 --keys '1,2'            opens a folio N
+  ./mesa answer --keys '1,5'                           in another terminal: the user's telephone, which Mesa calls when
+  ./mesa folio resolve N --by ana --solution '...'     his folio is solved; 1: it is, 5: excellent
   ./mesa simulate 8005550101 --from 5555550101 --at '2026-12-25 09:00'
   ./mesa line list          ./mesa folio list          ./mesa calls          ./mesa calendar 2027
   ./mesa clock set '2026-11-24T10:00'                  a Tuesday in opening hours; the demo's clock stands still there

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ami_listener.call_log import CallLog, CallRecord
-from callcenter.caller import Caller, Ended, Happening, Outcome, Spoken
+from callcenter.caller import Caller
 from callcenter.clock import parse_instant, set_clock, tell_asterisk
+from callcenter.following import Ended, Happening, Spoken
 from callcenter.listening import Gone, Met, Prompted, Queued, Recording
+from callcenter.outcome import Outcome
 from config.phones import national
 from config.values import User
 from storage.engine import Database

@@ -25,7 +25,10 @@ from sqlalchemy.engine import make_url
 
 from ami_listener.call_log import TIE_MESSAGE, CallLog, CallRecord
 from ami_listener.tables import call_duties
-from callcenter.caller import AUDIBLE, Answered, Caller, Dialled, Ended, FellBack, Happening, Pressed, Queued, Recording, Spoken
+from callcenter.caller import Caller
+from callcenter.following import Answered, Dialled, Ended, Happening, Pressed, Spoken
+from callcenter.listening import FellBack, Queued, Recording
+from callcenter.outcome import AUDIBLE
 from callcenter.phone import PhoneEvent
 from callcenter.services import serving_file
 from storage.engine import Database

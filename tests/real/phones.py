@@ -12,9 +12,12 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from callcenter.caller import Caller, Exchange, Keys, Outcome, exchange_of, place_call
+from callcenter.caller import Caller, place_call
+from callcenter.exchange import Exchange, exchange_of
+from callcenter.following import Keys
 from callcenter.instance import Instance
 from callcenter.listening import PromptTexts
+from callcenter.outcome import Outcome
 from callcenter.phone import Phone, PhoneEvent, Server
 from config.place import Place
 

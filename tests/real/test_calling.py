@@ -1,8 +1,9 @@
 """The callers and agents of the tests themselves, on the real Asterisk: `mesa call`, agents' telephones, and the bench."""
 from threading import Thread
 
-from callcenter.caller import Ended, Outcome, Spoken
+from callcenter.following import Ended, Spoken
 from callcenter.listening import Met, Prompted, Queued
+from callcenter.outcome import Outcome
 from tests.real.instance import RealMesa
 from tests.real.phones import agent, call, caller
 

@@ -10,8 +10,10 @@ from queue import SimpleQueue
 import pytest
 from sqlalchemy import select
 
-from callcenter.caller import Answered, Caller, Ended, Outcome
+from callcenter.caller import Caller
+from callcenter.following import Answered, Ended
 from callcenter.listening import AmiEvent, ManagerLink
+from callcenter.outcome import Outcome
 from storage.engine import Database
 from tests.real.callers import (
     FOREIGN,

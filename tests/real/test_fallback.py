@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.caller import Answered, AskedMesa, Ended, Met, Prompted, Queued, Recording, Spoken
+from callcenter.following import Answered, Ended, Spoken
 from callcenter.hours_table import write_hours
+from callcenter.listening import AskedMesa, Met, Prompted, Queued, Recording
 from config.intervals import fallback_table
 from config.place import HOURS_FILE
 from tests.databases import PostgresServer, postgres_instance

@@ -21,7 +21,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from ami_listener.call_log import CallRecord, Leg
-from callcenter.caller import Ended, FolioNamed, Met, Outcome, Queued, Recording
+from callcenter.following import Ended
+from callcenter.listening import FolioNamed, Met, Queued, Recording
+from callcenter.outcome import Outcome
 from tests.real.disasters import (
     CLOSED,
     DIRECTOR,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callcenter.caller import Outcome
+from callcenter.outcome import Outcome
 from tests.real.instance import RealMesa
 from tests.real.phones import call
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.caller import Caller, Spoken
+from callcenter.caller import Caller
+from callcenter.following import Spoken
 from callcenter.listening import Queued
 from tests.real.callers import NOPALERA, Books, eventually, follow, loudness, met, phone_of, prompt, queued, silences
 from tests.real.instance import RealMesa

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callcenter.caller import Outcome
+from callcenter.outcome import Outcome
 from tests.real.callers import (
     FOREIGN,
     NOPALERA,
