@@ -70,7 +70,7 @@ def to_group(name: str, folio: Folio, folio_id: int, site: Site, group: str, **f
     """The letter to a resolver group; none when it has no address."""
     client = site.clients.get(folio.report.client)
     found = client.groups.get(group) if client else None
-    if found is None or not found.email or _is_of_the_accused(site, folio, found.email) or any(
+    if found is None or not found.email or is_of_the_accused(site, folio, found.email) or any(
             is_accused(folio, login) for login in found.agents):
         return ()
     return (_notice(name, folio, folio_id, site, found.email, group, facts | {'group_title': found.title}),)
@@ -79,7 +79,7 @@ def to_group(name: str, folio: Folio, folio_id: int, site: Site, group: str, **f
 def to_supervisors(name: str, folio: Folio, folio_id: int, site: Site, **facts: Any) -> tuple[Notice, ...]:
     """A letter to each supervisor who has an address, but never to the person complained of (mission.md 4.1)."""
     return tuple(_notice(name, folio, folio_id, site, agent.email, agent.login, facts) for agent in supervisors(site, folio)
-                 if agent.email and not _is_of_the_accused(site, folio, agent.email))
+                 if agent.email and not is_of_the_accused(site, folio, agent.email))
 
 
 def to_contact(name: str, folio: Folio, folio_id: int, site: Site, **facts: Any) -> tuple[Notice, ...]:
@@ -116,7 +116,8 @@ def _notice(name: str, folio: Folio, folio_id: int, site: Site, recipient: str, 
                   facts=folio_facts(folio, site) | facts, held=not policy_for(site, folio).notify_outside_hours)
 
 
-def _is_of_the_accused(site: Site, folio: Folio, address: str) -> bool:
+def is_of_the_accused(site: Site, folio: Folio, address: str) -> bool:
+    """Whether a letter to this address would reach the person complained of."""
     return any(agent.email and agent.email.casefold() == address.casefold() for agent in _accused(site, folio))
 
 

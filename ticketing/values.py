@@ -81,7 +81,7 @@ class Sending(StrEnum):
     SENT = 'sent'
     FAILED = 'failed'                   # refused for good, or tried for days: somebody must look
     DOUBTFUL = 'doubtful'               # sent twice, and nobody knows whether either arrived: somebody must look
-    DROPPED = 'dropped'                 # by a person
+    DROPPED = 'dropped'                 # by a person, or because it was not so any more when it could leave
 
 
 class Intake(StrEnum):

@@ -174,6 +174,11 @@ class Outbox:
                 state=Sending.WAITING.value, due=due, tries=row.tries - 1, lease_until=None))
             return changed.rowcount == 1
 
+    def withdraw(self, row: Outgoing, why: str, now: datetime) -> bool:
+        """It is not so any more, and never leaves; its folio's timeline says why. False: not ours any more."""
+        with self._db.write(PATIENCE_S) as connection:
+            return _end(connection, replace(row, last_error=why), Sending.DROPPED, now)
+
     def get(self, id_: int) -> Outgoing:
         """One message. Raises NotInOutbox."""
         with self._db.read() as connection:
@@ -277,12 +282,13 @@ def _end(connection: Connection, row: Outgoing, state: Sending, now: datetime) -
         state=state.value, doubts=row.doubts, last_error=row.last_error, lease_until=None, not_before=None, finished_at=now))
     if ended.rowcount:
         told = _PROBLEM[state].format(letter_name(row.notice), row.recipient)
-        _tell(connection, row, EntryKind.WARNING, f'{told}: {row.last_error}', now)
+        _tell(connection, row, EntryKind.NOTE if state is Sending.DROPPED else EntryKind.WARNING, f'{told}: {row.last_error}', now)
     return ended.rowcount == 1
 
 
 _PROBLEM = {
     Sending.FAILED: 'no se pudo entregar el {} a {}',
+    Sending.DROPPED: 'ya no se envió el {} a {}',
     Sending.DOUBTFUL: 'no se sabe si el {} llegó a {}; se envió dos veces sin respuesta del servidor',
 }
 

@@ -15,6 +15,7 @@ from storage.engine import Database, DatabaseUnavailable
 from ticketing.mail.letters import LetterError, letter
 from ticketing.mail.maildir import Maildir
 from ticketing.mail.outbox import Outbox, Outgoing
+from ticketing.mail.outdated import outdated
 from ticketing.mail.smtp import ANSWER_S, Carrier, Delivery, Outcome, SmtpServer
 from ticketing.notices import release, release_without_folio
 
@@ -36,6 +37,7 @@ class Postman:
     def __init__(self, db: Database, site: Callable[[], Site], key: str, clock: Callable[[], datetime], machine: Callable[[], datetime],
                  maildir: Path, password: Callable[[], str] = str, web_url: Callable[[Site], str] = lambda site: site.mail.page_url,
                  carrier: Callable[[MailSettings], Carrier] | None = None, tls: SSLContext | None = None) -> None:
+        self._db = db
         self._outbox = Outbox(db)
         self._site = site
         self._key = key
@@ -66,14 +68,29 @@ class Postman:
         return begun
 
     def _next(self, site: Site) -> Outgoing | None:
-        """The next letter that may really leave now; those whose line closed meanwhile wait for its opening (mission.md 4.6)."""
+        """The next letter that may really leave now; those whose line closed meanwhile wait for its opening (mission.md 4.6).
+
+        What is not so any more does not leave at all.
+        """
         while taken := self._outbox.claim(self._clock(), self._machine(), LEASE_S):
             row, now = taken[0], self._clock()
             opens = _opens(site, row, now)
-            if opens <= now:
+            if opens > now:
+                self._outbox.put_off(row, opens)
+            elif (why := self._outdated(row, site)) is not None:
+                self._outbox.withdraw(row, why, now)
+            else:
                 return row
-            self._outbox.put_off(row, opens)
         return None
+
+    def _outdated(self, row: Outgoing, site: Site) -> str | None:
+        try:
+            return outdated(self._db, row, site)
+        except DatabaseUnavailable:
+            raise
+        except Exception:                              # a defect of ours: rather a letter too many
+            log.exception('letter %s (%s): not known whether it still holds', row.id, row.notice)
+            return None
 
     def _deliver(self, row: Outgoing, site: Site, carrier: Carrier) -> bool:
         """One attempt from beginning to end; False when the server should rest."""
