@@ -16,7 +16,7 @@ from storage.engine import Database
 from ticketing.privacy.erasure import Eraser
 from ticketing.privacy.export import Export
 from ticketing.privacy.held import Held
-from ticketing.privacy.letter_files import letters_about
+from ticketing.privacy.letter_files import letters_about, letters_to
 from ticketing.privacy.mentions import Mentions
 from ticketing.privacy.subjects import Subject
 
@@ -48,7 +48,8 @@ def calls_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
 def export_of(place: Place, database: Database, held: Held, client: Client, now: datetime, zone: ZoneInfo) -> Export:
     """Everything that goes into the person's ZIP."""
     quarantine = letters_about((place.mail_in / QUARANTINE,), Mentions(), held.letters)
-    letters = [*letters_about((place.maildir,), held.subject.mentions), *(quarantine if held.letters else ())]
+    # What names him in a letter to somebody else is somebody else's, too: only what went to himself.
+    letters = [*letters_to((place.maildir,), held.subject.emails), *(quarantine if held.letters else ())]
     return Export(held, calls_of(database, held), letters, client.name, now, zone)
 
 

@@ -71,8 +71,16 @@ class Database:
         self._books.lock(connection, name)
 
     def forget_erased(self) -> None:
-        """Let what was erased also leave SQLite's write-ahead log; readers that are still in it keep it. PostgreSQL's VACUUM does it."""
-        self._books.forget_erased()
+        """Let what was erased also leave SQLite's write-ahead log; readers that are still in it keep it. PostgreSQL's VACUUM does it.
+
+        Raises DatabaseUnavailable.
+        """
+        try:
+            self._books.forget_erased()
+        except Exception as error:
+            if not _is_unavailable(error):
+                raise
+            raise DatabaseUnavailable(f'{self.name}: the write-ahead log could not be emptied ({error})') from error
 
     def close(self) -> None:
         """Let go of the idle connections; the Database may be used again."""

@@ -5,12 +5,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import insert, inspect, select, text, update
@@ -19,12 +21,15 @@ from ami_listener.call_log import CallLog
 from ami_listener.privacy import calls_about, erase_from_calls, nameless
 from ami_listener.rows import read_cel
 from ami_listener.tables import calls, journal
+from callcenter.personal_data import export_of
 from config.load import load
+from config.place import Place, Ports
 from config.values import Client, Site, User
 from storage.engine import Database
 from ticketing import tables
 from ticketing.folios import EntryKind, FolioBook
 from ticketing.privacy.erasure import Eraser
+from ticketing.privacy.export import write_export
 from ticketing.privacy.kept_files import Folders
 from ticketing.privacy.mentions import Mentions, masked
 from ticketing.privacy.subjects import AmbiguousPerson, UnknownPerson
@@ -338,6 +343,26 @@ def test_the_file_of_the_database_keeps_nothing_either(site: Site, tmp_path: Pat
     world.db.close()
 
 
+def test_a_database_that_is_busy_at_the_end_undoes_no_erasure(site: Site, tmp_path: Path, migrated_file: Path,
+                                                             caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copy(migrated_file, tmp_path / 'mesa.db')
+    database = Database(f'sqlite:///{tmp_path}/mesa.db', patience_s=5)
+    world = build(database, site, tmp_path)
+    eraser = replace(world.eraser, db=_BusyAtTheEnd(f'sqlite:///{tmp_path}/mesa.db', patience_s=0.3))
+    erased = eraser.erase(world.client, '7412589', by='ana', reason='x', now=NOW, machine_now=NOW, open_too=True)
+    assert erased.counts['folios'] == 3 and 'write-ahead log' in caplog.text
+    database.close()
+    eraser.db.close()
+
+
+class _BusyAtTheEnd(Database):
+    """Another thread writes while the log should be emptied."""
+
+    def forget_erased(self) -> None:
+        with ThreadPoolExecutor(1) as pool, self.write():
+            pool.submit(super().forget_erased).result()
+
+
 def test_open_folios_are_refused_unless_they_are_meant(world: World) -> None:
     number = world.folio(employee_number='7412589', user_name=HIM.name)
     with pytest.raises(NotAllowed, match=number):
@@ -366,6 +391,36 @@ def test_a_letter_on_its_way_is_waited_for(world: World) -> None:
         connection.execute(update(tables.outbox).where(tables.outbox.c.key == 'abandoned').values(state='sent', lease_until=None))
     world.erase()
     assert world.traces() == []
+
+
+def test_an_email_that_is_not_in_the_books_yet_is_waited_for(world: World) -> None:
+    file = world.letter('mail-in', f'{"e" * 64}-x.eml', f'Soy {HIM.name}, {SECRET}')
+    before = list(world.all_texts())
+    with pytest.raises(NotAllowed, match='just coming in'):
+        world.erase()
+    assert list(world.all_texts()) == before
+    file.unlink()
+    world.erase()
+    assert world.traces() == []
+
+
+def test_the_person_gets_his_own_letters_as_they_came_and_nobody_elses(world: World, tmp_path: Path) -> None:
+    his = world.root / 'maildir/cur/his.mesa'
+    his.parent.mkdir(parents=True)
+    his.write_bytes(f'To: {HIM.email}\nSubject: Folio\n\nSu folio\n'.encode())
+    world.letter('maildir/new', 'boss.mesa', f'Berta Olmos Ruiz se queja de {HIM.name}')
+    held = world.eraser.look(world.client, '7412589')
+    place = Place(world.root, Path('/'), Ports(*range(5)))
+    kept = next(iter((world.root / 'mail-in/quarantine').iterdir()))
+    kept.write_bytes(b'{"sender": null, "recipients": []}\n' + kept.read_bytes())
+    export = export_of(place, world.db, held, world.client, NOW, world.site.zone)
+    assert sorted(file.name for file in export.letters) == sorted(['his.mesa', kept.name])
+    his.unlink()                                        # meanwhile
+    missing = write_export(tmp_path / 'his.zip', export, world.folders)
+    assert 'his.mesa' in missing
+    with ZipFile(tmp_path / 'his.zip') as archive:
+        letters = [archive.read(name) for name in archive.namelist() if name.startswith('correos/')]
+    assert [letter[:5] for letter in letters] == [b'From:']
 
 
 @pytest.mark.parametrize('who', ['7412589', 'INIGO.zaldivar@nopalera.example', '+525555557412', '5555557412', '044 55 5555 7412'])

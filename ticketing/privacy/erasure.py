@@ -5,6 +5,7 @@ and names, then his folios, one transaction each, and last his line in the recor
 """
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from config.values import Client, Site
-from storage.engine import Database
+from storage.engine import Database, DatabaseUnavailable
 from ticketing.privacy.erasure_rows import CALLED_NOW, erase_folio, erase_loose_rows
 from ticketing.privacy.held import Held, held_about
 from ticketing.privacy.kept_files import Folders
-from ticketing.privacy.letter_files import delete_letter, letters_about
+from ticketing.privacy.letter_files import delete_letter, is_coming_in, letters_about
 from ticketing.privacy.mentions import Mentions
 from ticketing.privacy.redaction import redact_others
 from ticketing.privacy.retention import Retention, delete_unclaimed
@@ -28,6 +29,8 @@ from ticketing.tables import erasures, users
 from ticketing.values import NotAllowed
 from ticketing.words import clean, clean_name
 
+log = logging.getLogger('mesa.privacy')
+COMES_NOW = 'an e-mail of the person, or that names him, is just coming in: ask again when the worker has brought it into the books'
 PATIENCE_S = 60.0                                      # to find everything: nobody waits
 Elsewhere = Callable[[Mentions, frozenset[str]], Mapping[str, int]]
 
@@ -45,7 +48,8 @@ class Eraser:
     """The erasures of one instance.
 
     `key` signs the note of who was erased. `letters`: folders whose letters name people, `quarantine`: of messages that came in and wait
-    for a person. `elsewhere(mentions, linkedids)` erases what this package does not know, the call log.
+    for a person, in the folder of those that are not in the books yet. `elsewhere(mentions, linkedids)` erases what this package does not
+    know, the call log.
     """
 
     db: Database
@@ -75,6 +79,8 @@ class Eraser:
                              'or erase them, too, with --open-too')
         if any(call['ended_at'] is None for call in held.sections['outbound_calls']):
             raise NotAllowed(CALLED_NOW)
+        if is_coming_in(self.quarantine.parent, held.subject.mentions):
+            raise NotAllowed(COMES_NOW)
         who, mentions = clean_name(by), held.subject.mentions
         request = self._begin(held.subject, who, mentions.redact_own(clean(reason)), now)
         counts: Counter[str] = Counter()
@@ -91,7 +97,10 @@ class Eraser:
             delete_unclaimed(self.db, self.folders, files)
         Retention(self.db, self.site, self.folders).sweep()
         self._finish(request, held.subject, counts)
-        self.db.forget_erased()
+        try:
+            self.db.forget_erased()
+        except DatabaseUnavailable as error:
+            log.warning('everything is erased, but %s: it empties itself with what is written next', error)
         return Erased(held.subject, {name: count for name, count in counts.items() if count})
 
     def _begin(self, subject: Subject, by: str, reason: str, now: datetime) -> int:

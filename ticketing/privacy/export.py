@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ticketing.privacy.access import KeptFile
 from ticketing.privacy.held import Held
 from ticketing.privacy.kept_files import Folders, pieces, reading
+from ticketing.privacy.letter_files import content_of
 from ticketing.privacy.titles import COLUMNS, SECTIONS, VALUES
 from ticketing.values import TicketingError
 
@@ -92,7 +93,10 @@ def _write(file: BinaryIO, export: Export, folders: Folders) -> tuple[str, ...]:
             if kept.deleted_at is None and not _add(archive, kept, folders):
                 missing.append(kept.name)
         for number, letter in enumerate(export.letters, 1):
-            archive.write(letter, f'correos/{number}.eml')
+            if (content := content_of(letter)) is None:
+                missing.append(letter.name)
+            else:
+                archive.writestr(f'correos/{number}.eml', content)
     return tuple(missing)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes
+from email.message import Message
+from email.parser import BytesHeaderParser
 from email.policy import default
+from email.utils import getaddresses
 from pathlib import Path
 
 from ticketing.privacy.mentions import Mentions
@@ -18,6 +21,28 @@ def letters_about(folders: Iterable[Path], mentions: Mentions, digests: Iterable
     for file in _files(folders):
         if (wanted and file.name.startswith(wanted)) or _is_about(file, mentions):
             yield file
+
+
+def is_coming_in(folder: Path, mentions: Mentions) -> bool:
+    """Whether a letter that names the person waits in this folder to be brought into the books."""
+    return any(_is_about(file, mentions) for file in folder.glob('*.eml'))
+
+
+def letters_to(folders: Iterable[Path], addresses: frozenset[str]) -> Iterator[Path]:
+    """The files in these folders and below whose letter went to one of these addresses (lower case); no links."""
+    for file in _files(folders):
+        message = _headers(file)
+        if message is not None and any(address.lower() in addresses for _, address in getaddresses(message.get_all('To', []))):
+            yield file
+
+
+def content_of(file: Path) -> bytes | None:
+    """A letter as it came, without our own envelope before it; None when it is gone."""
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    return raw.partition(b'\n')[2] if raw.startswith(b'{') else raw
 
 
 def delete_letter(file: Path) -> None:
@@ -37,6 +62,14 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
                         if not name.startswith('.') and not (Path(place) / name).is_symlink())
 
 
+def _headers(file: Path) -> Message | None:
+    try:
+        with file.open('rb') as handle:
+            return BytesHeaderParser().parse(handle)
+    except FileNotFoundError:
+        return None
+
+
 def _is_about(file: Path, mentions: Mentions) -> bool:
     try:
         if file.stat().st_size > LARGEST:
@@ -49,8 +82,7 @@ def _is_about(file: Path, mentions: Mentions) -> bool:
 
 def _texts(raw: bytes) -> Iterator[str]:
     """The decoded headers and texts of a letter, as far as they can be decoded. The first line may be our own envelope."""
-    head, _, rest = raw.partition(b'\n')
-    message = message_from_bytes(rest if head.startswith(b'{') else raw, policy=default)
+    message = message_from_bytes(raw.partition(b'\n')[2] if raw.startswith(b'{') else raw, policy=default)
     for part in message.walk():
         try:
             yield from (f'{name}: {value}' for name, value in part.items())
