@@ -258,10 +258,18 @@ def test_closed_unverified_is_reopened_for_thirty_days(desk: Desk, days: int, fo
 # --- nothing automatic is answered ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('headers', [
-    {'Auto_Submitted': 'auto-replied'}, {'Precedence': 'bulk'}, {'X_Autoreply': 'yes'}, {'List_Id': '<lista.example>'},
-    {'Return_Path': '<>'}])
+    {'Auto_Submitted': 'auto-replied'}, {'Precedence': 'bulk'}, {'X_Autoreply': 'yes'},
+    {'List_Id': '<lista.example>', 'Precedence': 'bulk'}, {'Return_Path': '<>'}])
 def test_nothing_automatic_opens_a_folio(desk: Desk, headers: dict[str, str]) -> None:
     assert desk.get(letter(**headers)) == Intake.IGNORED
+    assert (desk.count(folios), desk.count(outbox)) == (0, 0)
+
+
+def test_a_user_who_writes_through_a_group_is_neither_answered_nor_lost(desk: Desk) -> None:
+    group = {'List_Id': '<ayuda.nopalera.example>', 'List_Unsubscribe': '<mailto:x@y.example>', 'Precedence': 'list'}
+    assert desk.get(letter(**group)) == Intake.QUARANTINED
+    assert desk.get(letter('Aviso', **group, Auto_Submitted='auto-generated')) == Intake.IGNORED
+    assert desk.get(letter('Boletín', sender=STRANGER, **group), Envelope(STRANGER, (HELP,))) == Intake.IGNORED
     assert (desk.count(folios), desk.count(outbox)) == (0, 0)
 
 

@@ -103,6 +103,8 @@ def decide_mail(letter: Letter, facts: Facts, site: Site, now: datetime) -> Outc
     folio, client = facts.folio, client_of(site, letter)
     if letter.bounce is not None and letter.bounce.permanent:
         return BounceOf(letter.bounce, folio.client if folio else None)
+    if letter.by_list and folio is None and client is not None and belongs(site, letter.sender, client.key):
+        return Quarantines('it came through a mailing list or a group: a person may have written it', client.key)
     if sign := letter.automatic or _own(letter, site) or _echo(letter, facts):
         return Ignores(f'automatic: {sign}', folio.number if folio else None, folio.client if folio else _key(client))
     if letter.is_empty:

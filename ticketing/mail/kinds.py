@@ -38,6 +38,13 @@ def automatic_sign(message: Part, envelope_sender: str | None, sender: str, send
     return next(_signs(message, envelope_sender, sender, sender_name, subject), None)
 
 
+def only_by_list(message: Part, envelope_sender: str | None, sender: str, sender_name: str, subject: str) -> bool:
+    """Whether all that looks automatic is that a mailing list or a group passed it on: then a person may have written it."""
+    ours = {f'{name} header' for name in _LISTS} | {'Precedence: list'}
+    signs = set(_signs(message, envelope_sender, sender, sender_name, subject))
+    return bool(signs) and signs <= ours
+
+
 def _signs(message: Part, envelope_sender: str | None, sender: str, sender_name: str, subject: str) -> Iterator[str]:
     submitted = (message.first('auto-submitted') or 'no').partition(';')[0].strip().lower()
     if submitted not in ('no', ''):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ticketing.mail.content_types import content_type
-from ticketing.mail.kinds import Bounce, automatic_sign, bounce_of, is_spam
+from ticketing.mail.kinds import Bounce, automatic_sign, bounce_of, is_spam, only_by_list
 from ticketing.mail.mime import Part, TooMuch, read_parts
 from ticketing.mail.text import fresh_part, html_to_text, passed_on, tidy
 from ticketing.mail.words import addresses, decoded, mailbox, message_ids, moment, safe_title
@@ -58,6 +58,7 @@ class Letter:
     automatic: str | None                              # the sign that no person wrote it
     bounce: Bounce | None
     spam: bool                                         # by the word of the site's mail server
+    by_list: bool = False                              # automatic only because a mailing list or a group passed it on
 
     @property
     def is_empty(self) -> bool:
@@ -106,7 +107,7 @@ def _letter(message: Part, envelope: Envelope, sha256: str) -> Letter:
         fresh=fresh_part(text) if (answered or references) and not passed_on(subject) else text,
         attachments=files[:MAX_ATTACHMENTS], dropped_attachments=max(0, len(files) - MAX_ATTACHMENTS),
         automatic=automatic_sign(message, envelope.sender, sender, name, subject), bounce=bounce_of(message),
-        spam=is_spam(message))
+        spam=is_spam(message), by_list=only_by_list(message, envelope.sender, sender, name, subject))
 
 
 def _sender(message: Part, envelope: Envelope) -> tuple[str, str]:
