@@ -15,6 +15,7 @@ from ivr_flows.steps import Caller, Confirmed, Later, Refused, Scored, ToQueue
 from ticketing.closing.close_calls import CloseCalls, Question
 from ticketing.closing.rows import UnknownCloseCall
 from ticketing.closing.steps import hours_of, line_of
+from ticketing.notices import is_accused
 from ticketing.values import Folio
 
 LIKE_AN_ID = re.compile(r'[0-9]{1,18}').fullmatch
@@ -88,14 +89,19 @@ def facts_of(office: Office, question: Question) -> Closing:
 
 
 def agents(office: Office, folio: Folio) -> ToQueue | None:
-    """Where he may talk to an agent now: the queue that he would reach by calling; None while the line is closed."""
+    """Where he may talk to an agent now: the queue that he would reach by calling; None while the line is closed.
+
+    None also where the person answers of whom the folio complains (mission.md 4.1).
+    """
     site, now = office.standing().site, office.now()
     hours, line, client = hours_of(site, folio, office.overrides(now)), line_of(site, folio), site.clients.get(folio.report.client)
     if hours is None or line is None or client is None or not opening(hours.calendar, hours.holidays, hours.overrides, now).open:
         return None
     user = user_of(client, folio)
     route = route_of(site, client, Caller(line, None, user, 'unknown'))
-    return ToQueue(route.queue, route.priority) if route.queue else None
+    if route.queue is None or any(is_accused(folio, agent.login) for agent in site.agents.values() if route.queue in agent.queues):
+        return None                                    # the queue could give him whom he complains of
+    return ToQueue(route.queue, route.priority)
 
 
 def user_of(client: Client, folio: Folio) -> User | None:

@@ -40,6 +40,7 @@ from config.check_service import (
     contacts_can_answer,
     groups_have_people,
     ladders_ascend,
+    logins_are_people,
     own_calls_have_a_way_out,
     somebody_supervises,
 )
@@ -76,6 +77,7 @@ CHECKS: tuple[Check, ...] = (
     mail_finds_its_client,
     templates_can_be_read,
     somebody_supervises,
+    logins_are_people,
     groups_have_people,
     applications_have_material,
     ladders_ascend,

@@ -9,6 +9,7 @@ from config.check_mail import is_email
 from config.problems import Problem
 from config.values import Client, EscalationStep, Modality, Site, Where
 
+NOT_PEOPLE = frozenset({'user', 'contact', 'caller', 'mesa', 'email'})
 ROLES = ('agent', 'group', 'supervisor', 'contact')
 
 
@@ -19,6 +20,12 @@ def somebody_supervises(site: Site, known: Known) -> Iterator[Problem]:
     if not any(agent.supervisor and agent.email for agent in site.agents.values()):
         yield Problem(Where('agents.toml', 1, 'supervisor'), 'no supervisor hears of complaints, escalations and bounces: '
                       'give somebody supervisor = true and an email', 'warning')
+
+
+def logins_are_people(site: Site, known: Known) -> Iterator[Problem]:
+    """No agent is called like somebody who acts in timelines without being one of ours (mission.md 4.7)."""
+    for login in sorted(set(site.agents) & NOT_PEOPLE):
+        yield Problem(site.agents[login].where, f'{login!r} stands for somebody else in timelines: give the agent another login')
 
 
 def groups_have_people(site: Site, known: Known) -> Iterator[Problem]:

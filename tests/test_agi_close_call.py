@@ -125,3 +125,12 @@ def test_a_vip_waits_where_vips_wait(desk: Desk) -> None:
     assert found is not None and found.queue == 'quetzal-vip' and found.priority > 0
     desk.now += timedelta(days=4)                          # a Saturday
     assert agents(desk.office, folio) is None
+
+
+def test_who_complains_is_not_connected_with_whom_he_complains_of(desk: Desk) -> None:
+    folio = desk.office.folios.get(desk.number)
+    assert folio is not None
+    somebody = next(agent.login for agent in CALLABLE.agents.values() if 'quetzal' in agent.queues)
+    complaint = replace(folio, report=replace(folio.report, kind='complaint', complained_of=somebody))
+    assert agents(desk.office, complaint) is None
+    assert agents(desk.office, replace(folio, report=replace(folio.report, kind='complaint', complained_of='nobody'))) is not None

@@ -370,6 +370,34 @@ def test_a_reopened_folio_goes_back_to_its_group(desk: Desk) -> None:
     desk.life.resolve(number, solution='x', by='beto', now=NOW)
     folio = desk.life.reopen(number, reason='no', by='user', now=NOW + HOUR)
     assert (folio.holder, folio.resolver_group, folio.acknowledged_at) == ('group', 'redes', None)
+    *_, again = desk.letters('handover')               # it is handed over once more, and must be acknowledged
+    assert (again.recipient, again.payload['reason']) == ('redes@mesa.example', 'no')
+    assert desk.life.acknowledge(number, by='luis', now=NOW + HOUR).acknowledged_at == NOW + HOUR
+
+
+def test_a_reopened_complaint_does_not_go_back_to_a_group_that_the_person_complained_of_has_joined(desk: Desk) -> None:
+    number = desk.open(kind='complaint', complained_of='ana')
+    desk.life.assign(number, group='redes', by='sara', now=NOW)
+    desk.life.resolve(number, solution='x', by='sara', now=NOW)
+    groups = desk.site.clients['acme'].groups
+    desk.site = site(groups={**groups, 'redes': replace(groups['redes'], agents=('ana', 'luis'))})
+    folio = desk.life.reopen(number, reason='no', by='user', now=NOW + HOUR)
+    assert (folio.holder, folio.agent, folio.resolver_group) == ('agent', 'sara', None)
+
+
+@pytest.mark.parametrize('by', ['user', 'contact', 'mesa', 'Caller'])
+def test_who_confirms_as_a_person_is_one(desk: Desk, by: str) -> None:
+    """Else the solver would confirm in the user's name."""
+    number = resolved(desk)
+    with pytest.raises(NotAllowed, match='his own login'):
+        desk.life.confirm(number, by=by, via='person', now=NOW)
+
+
+def test_complaints_about_different_people_are_not_one(desk: Desk) -> None:
+    """The folio that stays may be with the person whom the other one accuses."""
+    one, two = desk.open(kind='complaint', complained_of='ana'), desk.open(kind='complaint', complained_of='beto')
+    with pytest.raises(NotAllowed, match='different people'):
+        desk.life.merge(one, two, by='sara', now=NOW)
 
 
 def test_a_solver_who_has_left_gets_nothing_back_and_a_supervisor_hears(desk: Desk) -> None:

@@ -89,7 +89,8 @@ LIFE: tuple[tuple[str, dict[str, Any], list[tuple[str, str, dict[str, Any]]]], .
         ('handover', 'redes@mesa.example', {'group_title': 'Redes', 'reason': 'es la red'}), ('assigned', USER, {'group_title': 'Redes'})]),
     ('acknowledge', {}, []),
     ('resolve', {'solution': 'un cable'}, [('resolved', USER, {'solution': 'un cable', 'first_contact': False})]),
-    ('reopen', {'reason': 'sigue'}, [('reopened', USER, {'reason': 'sigue'})]),
+    ('reopen', {'reason': 'sigue'}, [
+        ('reopened', USER, {'reason': 'sigue'}), ('handover', 'redes@mesa.example', {'group_title': 'Redes', 'reason': 'sigue'})]),
     ('resolve', {'solution': 'otro cable'}, [('resolved', USER, {'solution': 'otro cable', 'first_contact': False})]),
     ('confirm', {'via': 'person', 'score': 4, 'comment': 'no funciona'}, [
         ('closed', USER, {'verified': True, 'score': 4}),

@@ -184,6 +184,8 @@ def reopened(turn: Turn, why: str, via: str) -> None:
               first_contact=False, score=None, acknowledged_at=None, **_taken_back(turn.folio, turn.site))
     turn.enter(EntryKind.MOVE, f'reabierto {VIAS.get(via, via)}', why)
     turn.tell(to_user, 'reopened', reason=why)
+    if turn.folio.holder == 'group':
+        turn.tell(to_group, 'handover', group=turn.folio.resolver_group, reason=why)
     if turn.folio.holder == 'nobody':
         _warn(turn, 'se reabrió y nadie lo tiene asignado', 'Se reabrió y nadie lo tiene asignado.')
 
@@ -208,7 +210,8 @@ def _held_by(folio: Folio, site: Site, login: str) -> dict[str, Any]:
 def _taken_back(folio: Folio, site: Site) -> dict[str, Any]:
     """Who gets a reopened folio: the group that had it, else who solved it, else who had it."""
     client = site.clients.get(folio.report.client)
-    if folio.resolver_group is not None and client is not None and folio.resolver_group in client.groups:
+    group = client.groups.get(folio.resolver_group or '') if client else None
+    if group is not None and not any(is_accused(folio, login) for login in group.agents):
         return {'agent': None, 'resolver_group': folio.resolver_group, 'holder': 'group'}
     agent = next((login for login in (folio.resolved_by, folio.agent) if login in site.agents and not is_accused(folio, login)), None)
     return {'agent': agent, 'resolver_group': None, 'holder': 'agent' if agent else 'nobody'}

@@ -10,6 +10,7 @@ from ticketing.words import clean
 
 WAITING_FOR = ('user', 'supplier')
 PARTIES = ('user', 'contact')
+NOBODY = (*PARTIES, 'mesa', 'caller')                  # who acts in timelines without being one of ours
 VIAS = ('call', 'page', 'person')
 MERGEABLE_INTO = (*OPEN_STATES, State.RESOLVED)
 DESCRIBABLE = (*OPEN_STATES, State.RESOLVED)
@@ -85,6 +86,8 @@ def may_confirm(folio: Folio, by: str, via: str, party: str) -> None:
         raise NotAllowed(f'folio {folio.number} cannot be confirmed by {party!r} through {via!r}')
     if via != 'person' and by not in PARTIES:
         raise NotAllowed(f'folio {folio.number}: through a {via} only the user or the contact confirms, not {by}')
+    if via == 'person' and by.casefold() in NOBODY:
+        raise NotAllowed(f'folio {folio.number}: who confirms as a person says his own login, not {by!r}')
     solvers = {login.casefold() for login in (folio.resolved_by, folio.agent) if login}
     if via == 'person' and by.casefold() in solvers:
         raise NotAllowed(f'folio {folio.number} was solved by {by}: somebody else must confirm it')
@@ -116,6 +119,8 @@ def mergeable(duplicate: Folio, target: Folio) -> None:
         raise NotAllowed(f'folio {target.number} is {target.state}: nothing can be merged into it')
     if (duplicate.report.kind == Kind.COMPLAINT) != (target.report.kind == Kind.COMPLAINT):
         raise NotAllowed(f'folios {duplicate.number} and {target.number}: a complaint is merged with a complaint only')
+    if duplicate.report.kind == Kind.COMPLAINT and duplicate.report.complained_of != target.report.complained_of:
+        raise NotAllowed(f'folios {duplicate.number} and {target.number} are complaints about different people')
 
 
 def supported(client: Client, modality: str, key: str) -> Application:
