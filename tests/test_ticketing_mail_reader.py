@@ -373,3 +373,29 @@ def test_random_bytes_are_read_or_refused(raw: bytes) -> None:
 @given(st.lists(PIECES, max_size=60))
 def test_random_pieces_are_read_or_refused(pieces: list[bytes]) -> None:
     check_letter(b''.join(pieces))
+
+
+QMAIL = """Hi. This is the qmail-send program at mx.otra.example.
+I'm afraid I wasn't able to deliver your message to the following addresses.
+This is a permanent error; I've given up. Sorry it didn't work out.
+
+<ana@nopalera.example>:
+192.0.2.7 does not like recipient.
+Remote host said: 550 no such user
+
+--- Below this line is a copy of the message.
+
+Return-Path: <mesa@mesa.example>
+Message-ID: <abc@mesa.example>
+Subject: Avance
+"""
+
+
+@pytest.mark.parametrize(('headers', 'words'), [
+    ('', QMAIL), ('X-Failed-Recipients: Ana@nopalera.example\n', 'All went wrong.\n\nMessage-Id: <abc@mesa.example>\n')])
+def test_a_bounce_that_is_only_words_is_one(headers: str, words: str) -> None:
+    raw = f'From: MAILER-DAEMON@mx.otra.example\nSubject: failure notice\n{headers}\n{words}'.encode()
+    bounce = read(raw).bounce
+    assert bounce is not None
+    assert (bounce.message_id, bounce.recipient, bounce.permanent) == ('<abc@mesa.example>', 'ana@nopalera.example', True)
+    assert read(f'Subject: failure notice\n\nMi servidor dice:\n\n{QMAIL}'.encode()).bounce is None

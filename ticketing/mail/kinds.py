@@ -19,6 +19,10 @@ _AWAY = re.compile(
     r'\W*(?:re: ?)?(?:respuesta autom[aá]tica|automatic reply|auto(?:matic)?[ -]?(?:reply|response)|out of (?:the )?office|'
     r'fuera de (?:la )?oficina|estoy de vacaciones|(?:aviso|mensaje) de ausencia)', re.IGNORECASE)
 
+_QMAIL = re.compile(r'hi\. this is the qmail-send program', re.IGNORECASE)
+_QMAIL_RECIPIENT = re.compile(r'^<([^<>\s]{3,254})>:[ \t]*$', re.MULTILINE)
+_COPIED_ID = re.compile(r'^message-id:[ \t]*(<[^<>\s]{1,250}>)', re.IGNORECASE | re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Bounce:
@@ -78,9 +82,9 @@ def is_away(subject: str) -> bool:
 
 
 def bounce_of(message: Part) -> Bounce | None:
-    """What a delivery status notification tells (RFC 3464); None when the message is none."""
+    """What a delivery status notification tells (RFC 3464), or one in words; None when the message is none."""
     if message.declared_type != 'multipart/report':
-        return None
+        return _bounce_in_words(message)
     parts = tuple(message.walk())
     status = next((part for part in parts if part.declared_type == 'message/delivery-status'), None)
     if status is None:
@@ -94,6 +98,19 @@ def bounce_of(message: Part) -> Bounce | None:
         message_id=_original_id(message, parts), recipient=recipient[0] if recipient else '',
         diagnostic=one_line(decoded(told.get('diagnostic-code') or f'{action} {code}'))[:MAX_DIAGNOSTIC],
         permanent=action == 'failed' or (not action and code.startswith('5')))
+
+
+def _bounce_in_words(message: Part) -> Bounce | None:
+    """What qmail, and Exim before reports, say of a message that is given up: a text, and below it a copy."""
+    failed = addresses(message.first('x-failed-recipients') or '')
+    text = '\n'.join(part.text[:32_000] for part in message.walk() if part.declared_type == 'text/plain')[:64_000].lstrip()
+    if not failed and not _QMAIL.match(text):
+        return None
+    copied, named = _COPIED_ID.search(text), _QMAIL_RECIPIENT.search(text)
+    return Bounce(
+        message_id=copied.group(1) if copied else _original_id(message, tuple(message.walk())),
+        recipient=failed[0] if failed else named.group(1).lower() if named else '',
+        diagnostic=one_line(text[named.end():] if named else text)[:MAX_DIAGNOSTIC], permanent=True)
 
 
 def _fields(text: str) -> dict[str, str]:

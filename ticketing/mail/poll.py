@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from imapclient import IMAPClient  # type: ignore[import-untyped]
-from imapclient.exceptions import IMAPClientError  # type: ignore[import-untyped]
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError  # type: ignore[import-untyped]
 
 from config.values import MailSettings
 from ticketing.mail.mime import MAX_BYTES
@@ -48,7 +48,13 @@ def _taken(box: Any, folder: str, take: Callable[[bytes, Envelope], object]) -> 
     box.select_folder(folder)
     unseen = sorted(box.search('UNSEEN'))[:AT_ONCE]
     for uid in unseen:
-        raw = _fetched(box, uid)
+        try:
+            raw = _fetched(box, uid)
+        except IMAPClientAbortError:
+            raise                                      # the connection is gone
+        except IMAPClientError as error:
+            log.error('message %s of the mailbox cannot be fetched, the others go on: %s', uid, error)
+            continue
         if raw is not None:
             take(raw, Envelope())
             box.add_flags([uid], [b'\\Seen'], silent=True)
