@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import mailbox
 import os
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -81,6 +82,17 @@ def test_what_may_leave_at_night_does(db: Database, tmp_path: Path) -> None:
     posted(db, 'b')                                    # about no folio: the hours of its client's line
     posted(db, 'c', number=number)
     assert a_postman(db, tmp_path / 'maildir', Clock(NIGHT)).round() == 1
+
+
+def test_a_letter_that_does_not_fit_the_disk_leaves_no_half(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        delivery = Maildir(tmp_path / 'box').deliver('a@x.example', 'b@x.example', '<1@x.example>', b'x' * 20_000, lambda: True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (delivery.outcome, delivery.server_trouble) == (Outcome.LATER, True)
+    assert [file for file in (tmp_path / 'box').rglob('*') if file.is_file()] == []
 
 
 def test_the_same_letter_laid_down_twice_is_one_file(tmp_path: Path) -> None:

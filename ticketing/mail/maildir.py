@@ -37,11 +37,15 @@ class Maildir:
         for folder in FOLDERS:
             (self._folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = self._folder / 'tmp' / name
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(self._folder / 'new' / name)
+        try:
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'wb') as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.rename(self._folder / 'new' / name)
+        except OSError:
+            aside.unlink(missing_ok=True)              # on a full disk the halves would keep it full
+            raise
         _sync(self._folder / 'new')
 
 
