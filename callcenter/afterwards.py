@@ -54,7 +54,8 @@ class Afterwards:
         self._office.folios.mark_abandoned(linkedid, self._clock_at(at))
 
     def mark_answered(self, linkedid: str, agent: str, at: datetime) -> None:
-        """An agent took the call."""
+        """An agent took the call, so that nobody is called back for it any more."""
+        self._office.call_backs.stayed(linkedid, self._clock_at(at))
         self._office.folios.mark_answered(linkedid, agent, self._clock_at(at))
 
     def keep_recording(self, call: CallRecord) -> None:

@@ -45,7 +45,7 @@ class CloseCalling:
             self._look_for_lost()
         room = MOST_AT_ONCE - len(self._books.in_flight()) if up else 0
         placed = 0
-        for close_call_id in self._books.due(self._now(), MOST_A_ROUND + len(self._failing), only_mailed=not up):
+        for close_call_id in self._books.due(self._now(), MOST_A_ROUND + len(self._failing), only_mailed=room <= 0):
             placed += self._try(close_call_id, placed < room)
         return placed
 

@@ -2,16 +2,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from callcenter.afterwards import Afterwards
 from callcenter.call_back_places import FORGOTTEN_S, Forgotten, in_hours
 from config.values import Override, OverrideState
 from storage.engine import Database
 from tests.small_site import LINE, SITE, at
 from ticketing.call_backs import CallBack, CallBacks, Request
+from ticketing.folios import FolioBook
 
 NOW = at('2026-11-24 10:00')
 ONE = CallBack(id=1, linkedid='17.1', client='quetzal', line=LINE, queue='quetzal', priority=0, number='+525555550101', folio=None,
@@ -48,3 +51,12 @@ def test_an_attempt_that_nobody_tells_of_is_made_again_after_a_while(db: Databas
     clock[0] = FORGOTTEN_S * 6 + 1
     forgotten.round()
     assert books.due(NOW) == (kept,) and books.in_flight() == ()
+
+
+def test_an_agent_who_took_the_very_call_ends_its_call_back(db: Database, tmp_path: Path) -> None:
+    books, folios = CallBacks(db), FolioBook(db)
+    books.ask(Request(linkedid='17.1', client='quetzal', line=LINE, queue='quetzal', priority=0, number='+525555550101',
+                      joined_at=NOW), NOW)
+    office: Any = SimpleNamespace(call_backs=books, folios=folios)
+    Afterwards(office, tmp_path, lambda moment: moment).mark_answered('17.1', 'ana', NOW)
+    assert books.due(NOW) == ()

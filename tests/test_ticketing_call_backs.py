@@ -115,6 +115,14 @@ def test_an_attempt_is_stored_before_it_is_dialled_and_only_one_at_a_time(books:
     assert books.folio_of_placed('call-back-1-a') == number and books.folio_of_placed('nothing') is None
 
 
+def test_who_stayed_in_the_queue_and_was_answered_is_not_called_back(books: CallBacks, db: Database) -> None:
+    number = a_folio(db)
+    books.ask(request(folio=number), NOW)
+    assert not books.stayed('17.9', NOW) and books.due(NOW)
+    assert books.stayed('17.1', NOW) and not books.stayed('17.1', NOW)
+    assert books.due(NOW) == () and 'siguió en la línea' in told(db, number)[-1]
+
+
 def test_nobody_is_dialled_who_does_not_wait_any_more(books: CallBacks) -> None:
     books.ask(request(), NOW)
     (kept,) = books.due(NOW)

@@ -22,7 +22,7 @@ from ticketing.levels.timing import recompute_open
 from ticketing.life import LIFE
 from ticketing.lifecycle import LifeCycle
 from ticketing.tables import escalations, folio_changes, folios, outbox
-from ticketing.values import OPEN_STATES, Change, EntryKind, Folio, IllegalMove, Move, State, UnknownFolio
+from ticketing.values import OPEN_STATES, Change, EntryKind, Folio, IllegalMove, Move, NotAllowed, State, UnknownFolio
 
 RUNGS = ('respond', '50 %', '80 %', '100 %', '+240 min')
 
@@ -268,6 +268,15 @@ def test_an_escalation_is_acknowledged_once_and_by_whom(db):
     assert [(entry.kind, entry.by, entry.text) for entry in FolioBook(db).timeline(number)][-2:] == [
         (EntryKind.ESCALATED, 'eva', 'escalamiento «sin primera respuesta» atendido'),
         (EntryKind.ESCALATED, 'sol', 'escalamiento «50 %» atendido')]
+
+
+def test_the_person_complained_of_acknowledges_nothing(db):
+    number = open_folio(db, at('2026-11-24 08:00'), kind='complaint', complained_of='ana')
+    escalator = Escalator(db, lambda: SITE)
+    escalator.round(at('2026-11-24 09:30'))
+    with pytest.raises(NotAllowed, match='complaint about Ana'):
+        escalator.acknowledge(number, None, 'Ana', at('2026-11-24 09:31'))
+    assert escalator.acknowledge(number, None, 'eva', at('2026-11-24 09:31'))
 
 
 def test_what_was_not_told_cannot_be_acknowledged(db):

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from config.values import Policy
+from config.values import Policy, Trunk
 from storage.engine import Database
-from tests.lives import DAY, HOUR, MINUTE, NOW, PREMIUM, Desk, agent, site
+from tests.lives import DAY, HOUR, MINUTE, NOW, PREMIUM, STANDARD, Desk, agent, site
 from ticketing.closing.verification import parties
 from ticketing.tables import close_calls, visits
 from ticketing.values import Folio, FolioChanged, IllegalMove, NotAllowed, State, UnknownFolio
@@ -239,9 +239,16 @@ UNKNOWN = {'user_email': None, 'caller_number': None, 'employee_number': None}
 @pytest.mark.parametrize(('facts', 'party'), [
     ({}, 'user'), (UNKNOWN, 'contact'), (UNKNOWN | {'caller_number': '+525555559000'}, 'contact'),       # the trunk is nobody
     (UNKNOWN | {'caller_number': '+525555550177'}, 'user'), (UNKNOWN | {'employee_number': '1234'}, 'user'),
-    (UNKNOWN | {'employee_number': '9999'}, 'contact'), (UNKNOWN | {'user_email': 'x@acme.example'}, 'user')])
+    (UNKNOWN | {'employee_number': '9999'}, 'contact'), (UNKNOWN | {'user_email': 'x@acme.example'}, 'user'),
+    (UNKNOWN | {'caller_number': '+12125550100'}, 'contact'), (UNKNOWN | {'caller_number': STANDARD}, 'contact')])   # never dialled
 def test_who_cannot_be_reached_is_not_asked(desk: Desk, facts: dict[str, Any], party: str) -> None:
+    desk.site = replace(desk.site, trunks=(Trunk('t', ('127.0.0.2',), outbound='127.0.0.4:5070'),))
     assert [row.party for row in desk.asked(resolved(desk, **facts))] == [party]
+
+
+def test_without_a_way_out_a_telephone_reaches_nobody(desk: Desk) -> None:
+    number = resolved(desk, **UNKNOWN | {'caller_number': '+525555550177'})
+    assert [row.party for row in desk.asked(number)] == ['contact']
 
 
 def test_nobody_to_reach_still_leaves_a_row_so_that_the_folio_ends(db: Database) -> None:

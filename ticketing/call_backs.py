@@ -43,6 +43,7 @@ SAID = {
 ASKED_TEXT = 'pidió que se le llame y conserva su lugar en la fila'
 ALREADY_TEXT = 'pidió que se le llame; ya había una llamada pendiente a ese número'
 GIVEN_UP_TEXT = 'no se le pudo llamar de regreso; el folio queda abierto para darle seguimiento'
+STAYED = 'siguió en la línea y lo atendió un agente'
 CANCELLED_TEXT = 'se canceló la llamada de regreso: {reason}'
 
 
@@ -194,6 +195,15 @@ class CallBacks:
                 if folio_id is not None:
                     _tell(connection, folio_id, CANCELLED_TEXT.format(reason=reason), by, now)
             return _call_back(connection.execute(_ROWS.where(call_backs.c.id == call_back_id)).one())
+
+    def stayed(self, linkedid: str, now: datetime) -> bool:
+        """An agent took the very call that asked to be called back: Mesa stored its place and stopped before the dialplan knew."""
+        with self._db.read() as connection:
+            kept = connection.scalar(select(call_backs.c.id).where(call_backs.c.linkedid == linkedid, call_backs.c.state == WAITING))
+        if kept is None:
+            return False
+        self.cancel(kept, by='mesa', reason=STAYED, now=now)
+        return True
 
     def _many(self, wanted: Select[Any]) -> tuple[CallBack, ...]:
         with self._db.read() as connection:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, insert, select, update
 
 from config.values import Policy, Site
+from ticketing.closing.steps import number_to_call, way_out
 from ticketing.notices import policy_for, release
 from ticketing.tables import close_calls
 from ticketing.turn import Turn
@@ -20,16 +21,13 @@ WANTED = {'user': (USER,), 'contact': (CONTACT,), 'both': (USER, CONTACT)}
 
 
 def reachable(folio: Folio, site: Site) -> frozenset[str]:
-    """The parties of whom a telephone number or an e-mail address is known."""
+    """The parties who can be called, or whose e-mail address stands in the folio or the contract."""
     client = site.clients.get(folio.report.client)
     if client is None:
         return frozenset({USER} if folio.report.user_email else ())
-    report = folio.report
-    person = next((user for user in client.users if user.employee_number == report.employee_number), None)
-    own = report.caller_number if report.caller_number not in client.trunk_numbers else None
-    user = report.user_email or own or (person is not None and (person.phones or person.email))
-    contact = client.contact is not None and (client.contact.phone or client.contact.email)
-    return frozenset(party for party, known in ((USER, user), (CONTACT, contact)) if known)
+    called = [party for party in (USER, CONTACT) if way_out(site) and number_to_call(site, folio, party)]
+    written = [USER] * bool(folio.report.user_email) + [CONTACT] * bool(client.contact and client.contact.email)
+    return frozenset([*called, *written])
 
 
 def parties(policy: Policy, known: Collection[str]) -> tuple[str, ...]:

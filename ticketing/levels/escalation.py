@@ -11,14 +11,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from config.values import Site
 from storage.engine import Database, DatabaseUnavailable
-from ticketing.folio_rows import add_entry, locked
+from ticketing.folio_rows import add_entry, locked_folio
 from ticketing.levels.clock import RESPOND, Clock, reached, target_s
 from ticketing.levels.terms import Terms
 from ticketing.levels.timing import Timed, read_timed, set_due_times
 from ticketing.mail.outbox import Notice
 from ticketing.notices import folio_facts, is_accused, release, send, supervisors
 from ticketing.tables import escalations, folios
-from ticketing.values import EntryKind, Folio, TicketingError
+from ticketing.values import EntryKind, Folio, NotAllowed, TicketingError
 
 log = logging.getLogger('mesa.escalation')
 MOST_A_ROUND = 500
@@ -116,10 +116,12 @@ class Escalator:
     def acknowledge(self, number: str, step: str | None, by: str, now: datetime) -> tuple[str, ...]:
         """Somebody takes care of a step that was told, or (None) of all of the folio; the steps that nobody had acknowledged before.
 
-        Raises UnknownFolio, and UnknownEscalation when nothing of that name was told.
+        Raises UnknownFolio, UnknownEscalation when nothing of that name was told, and NotAllowed for the person complained of.
         """
         with self._db.write() as connection:
-            folio_id = locked(connection, number)
+            folio_id, folio = locked_folio(connection, number)
+            if is_accused(folio, by):
+                raise NotAllowed(f'folio {number} is a complaint about {by}, who may not work on it')
             told: dict[str, datetime | None] = {row.step: row.acknowledged_at for row in connection.execute(
                 select(escalations.c.step, escalations.c.acknowledged_at).where(escalations.c.folio_id == folio_id)
                 .order_by(escalations.c.id))}
