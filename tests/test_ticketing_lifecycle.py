@@ -566,6 +566,7 @@ def test_visits_are_premium_and_charged(desk: Desk) -> None:
     number = desk.open(line=PREMIUM, modality='premium')
     desk.life.visit(number, reason='disco', by='ana', now=NOW)
     assert desk.last(number) == ('visit', 'visita en sitio con cargo adicional: disco', 'ana')
+    assert desk.letters('update')[-1].payload['text'] == 'Se solicitó la visita de un ingeniero a su sitio: disco'
     with desk.db.read() as connection:
         assert [tuple(row) for row in connection.execute(select(visits.c.at, visits.c.by, visits.c.reason))] == [(NOW, 'ana', 'disco')]
 

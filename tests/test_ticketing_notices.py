@@ -84,7 +84,9 @@ LIFE: tuple[tuple[str, dict[str, Any], list[tuple[str, str, dict[str, Any]]]], .
     ('resume', {}, []),
     ('update', {'text': 'seguimos'}, [('update', USER, {'text': 'seguimos'})]),
     ('note', {'text': 'interno'}, []),
-    ('prioritise', {'impact': 'high', 'urgency': 'high', 'reason': 'todos'}, []),
+    ('prioritise', {'impact': 'high', 'urgency': 'high', 'reason': 'todos'}, [
+        ('update', USER, {'text': 'La prioridad de su reporte cambió de media a alta: todos'})]),
+    ('prioritise', {'impact': 'high', 'urgency': 'high', 'reason': 'otra vez'}, []),
     ('assign', {'group': 'redes', 'reason': 'es la red'}, [
         ('handover', 'redes@mesa.example', {'group_title': 'Redes', 'reason': 'es la red'}), ('assigned', USER, {'group_title': 'Redes'})]),
     ('acknowledge', {}, []),
@@ -129,6 +131,22 @@ def test_cancelled_merged_and_closed_unverified(db: Database) -> None:
     told = [(one.notice, one.payload['number']) for one in desk.letters('cancelled', 'merged', 'closed')]
     assert told == [('cancelled', one), ('merged', two), ('closed', three)]
     assert desk.letters('closed')[0].payload['verified'] is False
+
+
+def test_who_reported_a_duplicate_hears_of_the_solution_without_the_others_words(db: Database) -> None:
+    desk = Desk(db)
+    kept, near, far = (desk.open(user_email=f'{name}@acme.example', user_name=name, summary=f'palabras de {name}')
+                       for name in ('uno', 'dos', 'tres'))
+    same = desk.open(user_email='uno@acme.example')
+    desk.life.merge(far, near, by='ana', now=NOW)
+    desk.life.merge(near, kept, by='ana', now=NOW)
+    desk.life.merge(same, kept, by='ana', now=NOW)
+    desk.life.resolve(kept, solution='un cable', by='ana', now=NOW)
+    told = {one.recipient: one.payload for one in desk.letters('resolved')}
+    assert set(told) == {'uno@acme.example', 'dos@acme.example', 'tres@acme.example'} and len(desk.letters('resolved')) == 3
+    third = told['tres@acme.example']
+    assert third | {'number': kept, 'user_name': 'tres', 'summary': None, 'solution': 'un cable'} == third
+    assert told['uno@acme.example']['summary'] == 'palabras de uno'
 
 
 def test_at_a_weekend_everything_waits_for_the_opening(db: Database) -> None:

@@ -87,7 +87,7 @@ def letters(db, notice):
     return [row for row in rows(db, outbox, 'notice', 'recipient', 'due', 'held', 'payload') if row.notice == notice]
 
 
-def test_five_similar_folios_propose_a_problem_to_the_supervisors(db):
+def test_five_similar_folios_propose_a_problem_to_the_supervisors_and_the_second_level(db):
     numbers = flood(db)
     assert book(db).round(NOON + 3 * MINUTE) == 0
     assert book(db).round(NOON + 4 * MINUTE) == 1
@@ -95,7 +95,7 @@ def test_five_similar_folios_propose_a_problem_to_the_supervisors(db):
     assert (problem.client, problem.category, problem.state, problem.title, problem.by, problem.numbers) == (
         'quetzal', 'correo', 'proposed', 'Correo electrónico', 'mesa', tuple(numbers))
     told = letters(db, 'problem_proposed')
-    assert [row.recipient for row in told] == ['eva@mesa.example', 'sol@mesa.example']
+    assert [row.recipient for row in told] == ['eva@mesa.example', 'sol@mesa.example', 'redes@mesa.example']
     assert {name: told[0].payload[name] for name in ('problem_id', 'title', 'numbers', 'client_name')} == {
         'problem_id': problem.id, 'title': problem.title, 'numbers': numbers, 'client_name': 'Seguros Quetzal'}
     assert all(entries(db, number) == [f'problema {problem.id}: posible falla detectada'] for number in numbers)
@@ -121,7 +121,7 @@ def test_a_new_similar_folio_joins_and_one_that_is_late_does_not(db):
     [problem] = problem_book.list()
     assert problem.numbers[-1] == joins
     assert entries(db, late) == []
-    assert len(letters(db, 'problem_proposed')) == 2
+    assert len(letters(db, 'problem_proposed')) == 3
 
 
 def test_what_happened_while_the_worker_was_away_is_found_when_it_is_back(db):
@@ -162,13 +162,13 @@ def test_letters_of_the_night_wait_for_the_opening(db):
     problem_book.progress(problem.id, 'Se reinició el servidor.', 'eva', night + 12 * MINUTE)
     everything = letters(db, 'problem_proposed') + letters(db, 'problem_progress')
     assert {(row.due, row.held) for row in everything} == {(at('2026-11-30 08:00'), True)}
-    assert len(everything) == 2 + 5
+    assert len(everything) == 3 + 5
 
 
 def test_nobody_supervises_and_still_it_is_proposed(db):
     flood(db)
     assert book(db, replace(SITE, agents={})).round(NOON + 4 * MINUTE) == 1
-    assert rows(db, outbox, 'id') == []
+    assert [row.recipient for row in letters(db, 'problem_proposed')] == ['redes@mesa.example']
 
 
 def test_the_contract_says_how_many_and_how_fast(db):
@@ -189,7 +189,7 @@ def test_workers_side_by_side_propose_once(db, db_url):
         for one in databases:
             one.close()
     assert len(rows(db, problems, 'id')) == 1
-    assert len(letters(db, 'problem_proposed')) == 2
+    assert len(letters(db, 'problem_proposed')) == 3
 
 
 # -- what people do -------------------------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from config.values import Site
 from ticketing import rules
 from ticketing.closing import verification
 from ticketing.life import after
-from ticketing.merging import target_of
-from ticketing.notices import is_accused, policy_for, to_group, to_supervisors, to_user
+from ticketing.merging import reporters_of_duplicates, target_of
+from ticketing.notices import is_accused, policy_for, to_group, to_reporter, to_supervisors, to_user
 from ticketing.particulars import MESA, Particulars
 from ticketing.priority import priority_of
-from ticketing.spanish import STATES, VIAS, of_party, party_name, priority_words
+from ticketing.spanish import PRIORITIES, STATES, VIAS, of_party, party_name, priority_words
 from ticketing.turn import Turn
 from ticketing.values import EntryKind, Folio, Move
 from ticketing.words import clean, contradicts
@@ -100,6 +100,9 @@ class LifeCycle(Particulars):
             turn.enter(EntryKind.MOVE, 'resuelto en el primer contacto' if first_contact else 'resuelto', solved)
             verification.ask_parties(turn)
             turn.tell(to_user, 'resolved', solution=solved, first_contact=first_contact)
+            for other in reporters_of_duplicates(turn.connection, number):
+                turn.tell(to_reporter, 'resolved', number=other.number, user_name=other.user_name, user_email=other.user_email,
+                          solution=solved, first_contact=first_contact)
             return turn.folio
 
     def confirm(self, number: str, *, by: str, via: str, now: datetime, score: int | None = None, comment: str = '',
@@ -170,6 +173,9 @@ class LifeCycle(Particulars):
             before = turn.folio.report.priority
             turn.move(Move.PRIORITISE, why, impact=impact, urgency=urgency, priority=priority)
             turn.enter(EntryKind.MOVE, priority_words(before, priority, impact, urgency), why)
+            if priority != before:
+                turn.tell(to_user, 'update',
+                          text=f'La prioridad de su reporte cambió de {PRIORITIES[before]} a {PRIORITIES[priority]}: {why}')
             return turn.folio
 
 

@@ -1,5 +1,7 @@
-"""Which folio a duplicate really repeats. For use inside a transaction."""
+"""Which folio a duplicate really repeats, and who reported the duplicates of one. For use inside a transaction."""
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -18,6 +20,27 @@ def target_of(connection: Connection, duplicate: str, into: str) -> str:
     target = _original(connection, into)
     connection.execute(select(folios.c.id).where(folios.c.number.in_((duplicate, target))).order_by(folios.c.id).with_for_update()).all()
     return target
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Who reported a duplicate, and under which number he knows it."""
+
+    number: str
+    user_name: str | None
+    user_email: str
+
+
+def reporters_of_duplicates(connection: Connection, number: str) -> tuple[Reporter, ...]:
+    """Who reported a folio that was merged into this one, also through others; without those whose address is not known."""
+    found: dict[str, Reporter | None] = {}
+    originals = {number}
+    while originals:
+        rows = connection.execute(select(folios.c.number, folios.c.user_name, folios.c.user_email).where(
+            folios.c.duplicate_of.in_(originals)).order_by(folios.c.id)).all()
+        originals = {row.number for row in rows} - found.keys() - {number}
+        found |= {row.number: Reporter(*row) if row.user_email else None for row in rows if row.number in originals}
+    return tuple(reporter for reporter in found.values() if reporter)
 
 
 def _original(connection: Connection, number: str) -> str:

@@ -66,6 +66,15 @@ def to_user(name: str, folio: Folio, folio_id: int, site: Site, **facts: Any) ->
     return (_notice(name, folio, folio_id, site, folio.report.user_email, '', facts),)
 
 
+def to_reporter(name: str, folio: Folio, folio_id: int, site: Site, number: str, user_name: str | None, user_email: str,
+                **facts: Any) -> tuple[Notice, ...]:
+    """The letter to somebody whose own folio, `number`, was merged into this one; the other user's words are not for him."""
+    if user_email == folio.report.user_email:
+        return ()
+    theirs = {'user_name': user_name, 'summary': None}
+    return (_notice(name, folio, folio_id, site, user_email, number, facts | theirs),)
+
+
 def to_group(name: str, folio: Folio, folio_id: int, site: Site, group: str, **facts: Any) -> tuple[Notice, ...]:
     """The letter to a resolver group; none when it has no address."""
     client = site.clients.get(folio.report.client)

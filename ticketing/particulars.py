@@ -13,7 +13,7 @@ from config.values import Site
 from storage.engine import Database
 from ticketing import rules
 from ticketing.life import after
-from ticketing.notices import supervisors, to_contact, to_supervisors
+from ticketing.notices import supervisors, to_contact, to_supervisors, to_user
 from ticketing.opening import Wanted, store
 from ticketing.opening_facts import receipt_of, with_terms
 from ticketing.priority import priority_of
@@ -94,6 +94,7 @@ class Particulars:
             turn.connection.execute(insert(visits).values(folio_id=turn.folio_id, at=turn.at, by=turn.by, reason=why))
             turn.change()
             turn.enter(EntryKind.VISIT, 'visita en sitio con cargo adicional', why)
+            turn.tell(to_user, 'update', text=f'Se solicitó la visita de un ingeniero a su sitio: {why}')
             return turn.folio
 
     def note(self, number: str, *, text: str, by: str, now: datetime) -> Folio:

@@ -246,11 +246,18 @@ def _propose(connection: Connection, site: Site, client: Client, category: str, 
     facts = folio_facts(first, site) | {
         'problem_id': problem_id, 'title': title, 'numbers': [folio.number for _, folio in found]}
     send(connection, (
-        Notice(key=f'problem_proposed:{problem_id}:{_digest(agent.email)}', name='problem_proposed', recipient=agent.email,
+        Notice(key=f'problem_proposed:{problem_id}:{_digest(address)}', name='problem_proposed', recipient=address,
                client=client.key, folio_id=first_id, facts=facts, held=not outside)
-        for agent in site.agents.values() if agent.supervisor and agent.email
+        for address in second_level(site, client)
     ), site, release(site, first.report.line, first.report.site, outside, now), now)
     return problem_id
+
+
+def second_level(site: Site, client: Client) -> tuple[str, ...]:
+    """The addresses of who hears of a possible failure: the supervisors, and the client's resolver groups of ours (mission.md 4.9)."""
+    supervisors = (agent.email for agent in site.agents.values() if agent.supervisor)
+    groups = (group.email for group in client.groups.values() if group.internal)
+    return tuple(dict.fromkeys(address for address in (*supervisors, *groups) if address))
 
 
 def _join(connection: Connection, problem_id: int, ids: Sequence[int], now: datetime) -> None:
