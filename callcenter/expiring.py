@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from config.place import Place
+from ticketing.privacy.expiry import PersonalExpiry
 from ticketing.privacy.kept_files import Folders
 from ticketing.privacy.retention import Retention
 
@@ -24,14 +26,18 @@ def retention_of(serving: Any) -> Retention:
 
 
 def expire(serving: Any) -> Callable[[], int]:
-    """One round of files whose days are over; says how many went."""
+    """One round of files, and of users, whose days are over; says how many went."""
     retention = retention_of(serving)
+    personal = PersonalExpiry(serving.db, lambda: serving.standing().site, folders_of(serving.instance.place))
 
     def round_() -> int:
         gone = retention.round(serving.clock.now())
         if gone:
             log.info('%d files expired by contract', gone)
-        return gone
+        forgotten = personal.round(serving.clock.now(), datetime.now(UTC))
+        if forgotten:
+            log.info('the users of %d folios are forgotten by contract', forgotten)
+        return gone + forgotten
     return round_
 
 

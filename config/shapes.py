@@ -113,6 +113,7 @@ class PolicyShape(Shape):
     recording: bool = False
     recording_days: Annotated[int, Field(ge=1, le=3650)] = 0
     attachment_days: Annotated[int, Field(ge=1, le=3650)] = 0
+    personal_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     attachment_megabytes: Annotated[int, Field(ge=1, le=100)] = 0
     problem_folios: Annotated[int, Field(ge=2, le=1000)] = 0
     problem_minutes: Annotated[int, Field(ge=1, le=10_080)] = 0

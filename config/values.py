@@ -148,6 +148,7 @@ class Policy:
     recording: bool = False                           # of conversations (mission.md 3.8)
     recording_days: int = 90
     attachment_days: int = 730
+    personal_days: int = 0                            # what identifies a user goes so long after the closing; 0: never by itself
     attachment_megabytes: int = 10                    # the largest attachment that is kept
     problem_folios: int = 5                           # so many similar folios propose a problem (mission.md 4.9) ...
     problem_minutes: int = 30                         # ... when they were opened within this time

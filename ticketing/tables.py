@@ -84,6 +84,7 @@ folios = Table(
     Index('folios_of_group', 'resolver_group', 'promised', **_only(f'resolver_group IS NOT NULL AND {OPEN}')),
     Index('folios_to_look_at', 'next_look', **_only('next_look IS NOT NULL')),
     Index('folios_of_problem', 'problem_id', **_only('problem_id IS NOT NULL')),
+    Index('folios_to_forget', 'client', 'closed_at', **_only('closed_at IS NOT NULL AND erased_at IS NULL')),
     Index('folios_of_original', 'duplicate_of', **_only('duplicate_of IS NOT NULL')),
 )
 

@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 FOLIO_INDEXES = ('folios_of_client', 'folios_open', 'folios_of_agent', 'folios_of_group', 'folios_to_look_at', 'folios_of_problem',
-                 'folios_of_original')
+                 'folios_to_forget', 'folios_of_original')
 NEW_TABLES = ('folio_changes', 'outbox', 'messages_in', 'escalations', 'close_calls', 'call_backs', 'outbound_calls', 'problems',
               'visits', 'erasures')
 OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
@@ -80,6 +80,7 @@ def upgrade() -> None:
     op.create_index('folios_of_group', 'folios', ['resolver_group', 'promised'], **_only(f'resolver_group IS NOT NULL AND {OPEN}'))
     op.create_index('folios_to_look_at', 'folios', ['next_look'], **_only('next_look IS NOT NULL'))
     op.create_index('folios_of_problem', 'folios', ['problem_id'], **_only('problem_id IS NOT NULL'))
+    op.create_index('folios_to_forget', 'folios', ['client', 'closed_at'], **_only('closed_at IS NOT NULL AND erased_at IS NULL'))
     op.create_index('folios_of_original', 'folios', ['duplicate_of'], **_only('duplicate_of IS NOT NULL'))
     for column in file_columns():
         op.add_column('folio_files', column)

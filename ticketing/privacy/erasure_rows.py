@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +33,6 @@ from ticketing.values import EntryKind, NotAllowed, Sending
 
 MESA = 'mesa'
 CALLED_NOW = 'the person is being called just now: ask again in a few minutes'
-WHY = 'arco'
 # Entries in which somebody says something in his own words; of the others only those go that name the person.
 WORDED = frozenset({EntryKind.NOTE, EntryKind.UPDATE, EntryKind.MOVE, EntryKind.EMAIL_IN, EntryKind.EMAIL_OUT, EntryKind.BOUNCE,
                     EntryKind.ATTACHMENT, EntryKind.WARNING, EntryKind.VISIT})
@@ -40,8 +40,20 @@ UNSENT = (Sending.WAITING.value, Sending.SENDING.value, Sending.FAILED.value, Se
 CODE = re.compile('[a-z_]{1,32}')                      # a reason from a list of ours, which the statement counts by
 
 
-def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: str, now: datetime,
-                machine_now: datetime) -> tuple[Counter[str], list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class Cause:
+    """Why something goes: its code on files, and its words in a timeline."""
+
+    code: str
+    words: str
+
+
+ARCO = Cause('arco', 'solicitud ARCO')
+CONTRACT = Cause('personal_days', 'plazo del contrato')
+
+
+def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: str, now: datetime, machine_now: datetime,
+                cause: Cause = ARCO) -> tuple[Counter[str], list[tuple[str, str]]]:
     """Erase one folio of the person: what went, and the files to be deleted afterwards.
 
     Raises NotAllowed while a letter or a call about it is on its way. The number, times, states, category and priority stay: the statement
@@ -49,8 +61,8 @@ def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: s
     """
     row = connection.execute(select(folios).where(folios.c.id == folio_id).with_for_update()).one()
     gone: Counter[str] = Counter(folios=1)
-    gone['texts'] += _erase_entries(connection, row, mentions, now)
-    files = _erase_files(connection, folio_id, by, now)
+    gone['texts'] += _erase_entries(connection, row, mentions, now, cause)
+    files = _erase_files(connection, folio_id, by, now, cause)
     gone['files'] += len(files)
     gone.update(_erase_letters(connection, folio_id, mentions, now, machine_now))
     _erase_calls(connection, row, mentions, now)
@@ -68,7 +80,7 @@ def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: s
         solution=None, cancel_reason=code if row.cancel_reason else None, rule=mentions.redact_own(row.rule), erased_at=now,
         version=row.version + 1))
     counted = f'textos: {gone["texts"]}, archivos: {len(files)}'
-    add_entry(connection, folio_id, EntryKind.ERASED, f'datos personales suprimidos por solicitud ARCO ({counted})', by, now)
+    add_entry(connection, folio_id, EntryKind.ERASED, f'datos personales suprimidos por {cause.words} ({counted})', by, now)
     return gone, files
 
 
@@ -86,11 +98,11 @@ def erase_loose_rows(connection: Connection, held: Held, now: datetime, machine_
     return gone
 
 
-def erase_entry(connection: Connection, row: Any, mentions: Mentions, now: datetime) -> None:
+def erase_entry(connection: Connection, row: Any, mentions: Mentions, now: datetime, cause: Cause = ARCO) -> None:
     """Let an entry's text give way to a marker; the database allows that once, and nothing else."""
     sha256 = hashlib.sha256(row.text.encode()).hexdigest()
     connection.execute(update(folio_entries).where(folio_entries.c.id == row.id, folio_entries.c.erased_at.is_(None)).values(
-        text=f'suprimido el {now:%d/%m/%Y} (solicitud ARCO, sha256 {sha256})', by=author(row.by, mentions), erased_at=now))
+        text=f'suprimido el {now:%d/%m/%Y} ({cause.words}, sha256 {sha256})', by=author(row.by, mentions), erased_at=now))
 
 
 def identity_of(row: Any, mentions: Mentions) -> str:
@@ -103,21 +115,21 @@ def author(by: str, mentions: Mentions) -> str:
     return 'user' if '@' in by or mentions.in_text(by) else by
 
 
-def _erase_entries(connection: Connection, folio: Any, mentions: Mentions, now: datetime) -> int:
+def _erase_entries(connection: Connection, folio: Any, mentions: Mentions, now: datetime, cause: Cause) -> int:
     erased = 0
     rows = connection.execute(select(folio_entries).where(
         folio_entries.c.folio_id == folio.id, folio_entries.c.erased_at.is_(None))).all()
     for row in rows:
         worded = bool(row.text) and row.kind in WORDED and not (row.kind == EntryKind.MOVE and row.by == MESA)
         if worded or mentions.redact_own(row.text) != row.text or author(row.by, mentions) != row.by:
-            erase_entry(connection, row, mentions, now)
+            erase_entry(connection, row, mentions, now, cause)
             erased += 1
     return erased
 
 
-def _erase_files(connection: Connection, folio_id: int, by: str, now: datetime) -> list[tuple[str, str]]:
+def _erase_files(connection: Connection, folio_id: int, by: str, now: datetime, cause: Cause) -> list[tuple[str, str]]:
     files = files_of_folios(connection, (folio_id,))
-    gone = [where for file in files for where in mark_deleted(connection, file, WHY, 'por solicitud ARCO', now, by)]
+    gone = [where for file in files for where in mark_deleted(connection, file, cause.code, f'por {cause.words}', now, by)]
     connection.execute(update(folio_files).where(folio_files.c.folio_id == folio_id).values(title=None))
     return gone + [(folder, name) for folder, name in _already(files) if (folder, name) not in gone]
 

@@ -80,5 +80,5 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     'holder': {'nobody': 'nadie', 'agent': 'agente', 'group': 'grupo resolutor'}, 'cancel_reason': {'duplicate': 'duplicado'},
     'identified_by': {'unknown': 'sin identificar', 'caller_id': 'por teléfono', 'employee_number': 'por número de empleado',
                       'email': 'por correo'},
-    'deleted_why': {'arco': 'solicitud ARCO'},
+    'deleted_why': {'arco': 'solicitud ARCO', 'personal_days': 'plazo del contrato'},
 }
