@@ -180,7 +180,8 @@ class AmiConnection:
     async def _answer(self, link: Link, headers: Mapping[str, Any], many: bool = False, patience_s: float | None = None) -> list[Message]:
         future = link.ask(headers, many)
         try:
-            return await asyncio.wait_for(future, self._pace.patience_s if patience_s is None else patience_s)
+            async with asyncio.timeout(self._pace.patience_s if patience_s is None else patience_s):
+                return await future
         except TimeoutError:
             raise AmiError(f'{headers.get("Action")}: no answer') from None
 
@@ -200,8 +201,9 @@ class AmiConnection:
         """One connection from beginning to end; returns the best state that it reached."""
         loop = asyncio.get_running_loop()
         try:
-            _, link = await asyncio.wait_for(
-                loop.create_connection(lambda: Link(self._guarded_event), *self._address), self._pace.patience_s)
+            # Not wait_for: in Python 3.11 it forgets that it was cancelled when the connection is made in the same moment.
+            async with asyncio.timeout(self._pace.patience_s):
+                _, link = await loop.create_connection(lambda: Link(self._guarded_event), *self._address)
         except (OSError, TimeoutError) as error:
             log.warning('AMI at %s:%d cannot be reached: %s', *self._address, error or 'no answer')
             return LinkState.DOWN

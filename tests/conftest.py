@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from tests.databases import PostgresServer, postgres_instance
 
 DIALECTS = ('sqlite', 'postgresql')
 _names = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C; so would the programs that its tests start, also those that are to be stopped by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that wait for real servers first: the many short ones then fill the gaps, and no process ends with a long file alone."""
+    items.sort(key=lambda item: 'real' not in item.path.parts)
 
 
 @pytest.fixture(scope='session')

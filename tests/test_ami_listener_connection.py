@@ -275,3 +275,16 @@ def test_a_hundred_hostile_messages_and_then_a_normal_one(messages: list[bytes])
             assert (server.logins, watch.connection.state) == (1, LinkState.UP)
             assert (await watch.connection.ask({'Action': 'Ping'}))[0].response == 'Success'
     asyncio.run(scene())
+
+
+def test_stopping_at_any_moment_of_a_connection_ends_it() -> None:
+    async def scene() -> None:
+        async with fake_ami() as server:
+            for turns in range(60):
+                link = AmiConnection(server.address, ('mesa', 'secret'), on_event=lambda _: None, pace=QUICK)
+                link.start(asyncio.get_running_loop())
+                for _ in range(turns):
+                    await asyncio.sleep(0)             # one turn of the loop further: the connection is made in one of them
+                async with asyncio.timeout(10):
+                    await link.stop()
+    asyncio.run(scene())
