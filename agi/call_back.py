@@ -10,8 +10,9 @@ from agi.inbound import who_calls
 from agi.office import Office
 from agi.session import CallSession
 from agi.talking import TALK, Talking, Verbs
+from config.contract import way_out
 from config.phones import national
-from config.values import Client, Site, Trunk
+from config.values import Client, Trunk
 from ivr_flows.call_back import call_back as conversation
 from ivr_flows.call_back import dialable, own_number
 from ivr_flows.steps import Caller, KeepPlace
@@ -84,7 +85,7 @@ def call_back_dial(call: CallSession, office: Office) -> None:
     Arguments: the call-back's number, linkedid.
     """
     site = office.standing().site
-    trunk = outgoing(site)
+    trunk = way_out(site)
     call_back_id, linkedid = call.start.args
     if trunk is None:
         return
@@ -95,11 +96,6 @@ def call_back_dial(call: CallSession, office: Office) -> None:
                         ('MESA_RESULT', 'dial')):
         call.set_variable(name, value)
     call.end()
-
-
-def outgoing(site: Site) -> Trunk | None:
-    """The trunk that takes our own calls: the first that can."""
-    return next((trunk for trunk in site.trunks if trunk.outbound), None)
 
 
 def shown(trunk: Trunk) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from callcenter.console import Complaint
 from callcenter.phone import Server, loopback
 from config.check_network import split_address
+from config.contract import way_out
 from config.phones import e164
 from config.values import Site
 
@@ -40,7 +41,7 @@ def exchange_of(site: Site, host: str, sip_port: int, ami_port: int, probe_secre
 
 def far_end_of(site: Site) -> FarEnd:
     """Where the first trunk that takes our own calls leads. Complaint when there is none, or when it leads off this machine."""
-    trunk = next((trunk for trunk in site.trunks if trunk.outbound), None)
+    trunk = way_out(site)
     if trunk is None:
         raise Complaint('No trunk of this site takes the calls that Mesa places: add outbound = "127.0.0.2:5070" to a [[trunk]] '
                         'in site.toml.')

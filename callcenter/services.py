@@ -114,9 +114,8 @@ class Serving:
         """The pages, on loopback alone: a reverse proxy stands in front of them."""
         from desk.confirm import Confirmations
         from desk.server import WebService
-        from ticketing.lifecycle import LifeCycle
         site = self.standing().site
-        confirmations = Confirmations(self.db, LifeCycle(self.db, lambda: self.standing().site), lambda: self.standing().site,
+        confirmations = Confirmations(self.db, self.lifecycle, lambda: self.standing().site,
                                       self.instance.secrets(site).mail_key, self.clock.now)
         return WebService(self.reactor, confirmations, '127.0.0.1', self.instance.place.ports.web)
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from config.check_common import Known, absent, choose, place
 from config.check_mail import is_email
+from config.contract import way_out
 from config.problems import Problem
 from config.values import Client, EscalationStep, Modality, Site, Where
 
@@ -94,7 +95,7 @@ def contacts_can_answer(site: Site, known: Known) -> Iterator[Problem]:
 
 def own_calls_have_a_way_out(site: Site, known: Known) -> Iterator[Problem]:
     """Close calls and call-backs need a trunk that takes our calls (mission.md 3.6, 4.7)."""
-    if any(trunk.outbound for trunk in site.trunks) or not site.trunks or known.unread & {('site', '*'), ('trunk', '*')}:
+    if way_out(site) or not site.trunks or known.unread & {('site', '*'), ('trunk', '*')}:
         return
     policies = [policy for client in site.clients.values() for policy in (client.policy, *client.modality_policies.values())]
     if any(policy.callback or policy.close_call_attempts for policy in policies):

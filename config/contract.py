@@ -1,7 +1,7 @@
-"""What a client's contract says about one folio: whose calendar, how long to respond and to resolve (mission.md 2.3, 4.5)."""
+"""What follows from the site for a folio: whose calendar, how long to respond and to resolve, which line, which way out (mission.md 2.3, 4.5)."""
 from __future__ import annotations
 
-from config.values import Calendar, Client, Line, Modality, Policy, Site
+from config.values import Calendar, Client, Line, Modality, Policy, Site, Trunk
 
 ORDINARY = (Modality.STANDARD, Modality.PREMIUM)
 
@@ -36,3 +36,8 @@ def ordinary_line(site: Site, client: Client) -> Line | None:
 def mail_line(site: Site, client: Client) -> Line | None:
     """The line whose calendar and modality e-mail to this client follows (mission.md 4.8); None when it has only fax or VIP lines."""
     return site.lines.get(client.mail_line or '') or ordinary_line(site, client)
+
+
+def way_out(site: Site) -> Trunk | None:
+    """The trunk that takes our own calls: the first that can; None when none does."""
+    return next((trunk for trunk in site.trunks if trunk.outbound), None)

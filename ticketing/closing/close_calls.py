@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
+from config.contract import way_out
 from config.values import Override, Site
 from storage.engine import Database
 from ticketing.closing.rows import (
@@ -29,7 +30,7 @@ from ticketing.closing.rows import (
     store_outcome,
     write_letter,
 )
-from ticketing.closing.steps import Call, GiveUp, SendLetter, Wait, after_attempt, hours_of, next_step, number_to_call, spaced, way_out
+from ticketing.closing.steps import Call, GiveUp, SendLetter, Wait, after_attempt, hours_of, next_step, number_to_call, spaced
 from ticketing.folio_rows import FOLIO, add_entry, folio_of, id_of, locked_folio
 from ticketing.lifecycle import LifeCycle
 from ticketing.notices import policy_for

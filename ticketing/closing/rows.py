@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
+from config.contract import way_out
 from config.phones import national
 from config.values import Site
-from ticketing.closing.steps import HOUR, Facts, line_of, way_out
+from ticketing.closing.steps import HOUR, Facts, line_of
 from ticketing.folio_rows import add_entry, locked_folio
 from ticketing.notices import due_of, send, to_contact, to_user
 from ticketing.spanish import moment, to_party

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from config.contract import calendar_for, ordinary_line
 from config.hours import NeverOpens, add_open_seconds, intervals, next_opening
 from config.phones import e164, earns
-from config.values import Calendar, Client, HolidayBook, Line, Override, Policy, Site, Trunk, ours
+from config.values import Calendar, Client, HolidayBook, Line, Override, Policy, Site, ours
 from ticketing.values import Folio
 
 HOUR = timedelta(hours=1)
@@ -151,11 +151,6 @@ def number_to_call(site: Site, folio: Folio, party: str) -> str | None:
     else:
         known = (*_phones(client, folio.report.employee_number), folio.report.caller_number)
     return next((number for number in known if number and _may_be_called(site, client, number)), None)
-
-
-def way_out(site: Site) -> Trunk | None:
-    """The trunk that takes our own calls."""
-    return next((trunk for trunk in site.trunks if trunk.outbound), None)
 
 
 def _phones(client: Client, employee_number: str | None) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, insert, select, update
 
+from config.contract import way_out
 from config.values import Policy, Site
-from ticketing.closing.steps import number_to_call, way_out
+from ticketing.closing.steps import number_to_call
 from ticketing.notices import policy_for, release
 from ticketing.tables import close_calls
 from ticketing.turn import Turn
