@@ -1,4 +1,4 @@
-"""What follows from the site for a folio: whose calendar, how long to respond and to resolve, which line, which way out (mission.md 2.3, 4.5)."""
+"""What follows from the site for a folio: whose calendar, how much time, which line, which way out (mission.md 2.3, 4.5)."""
 from __future__ import annotations
 
 from config.values import Calendar, Client, Line, Modality, Policy, Site, Trunk
