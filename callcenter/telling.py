@@ -23,19 +23,34 @@ class Teller:
         self._is_up = False
         self._early: list[Happening] = []
         self._told_folio: str | None = None
+        self._ended: Ended | None = None
 
     def __call__(self, happening: Happening) -> None:
-        """Asterisk tells of the first words before the answer has reached the telephone: they are told after it, as they are heard."""
+        """Asterisk tells of the first words before the answer has reached the telephone: they are told after it, as they are heard.
+
+        Of the last ones it may tell after the telephone has hung up: the end waits until Asterisk is done with the call.
+        """
         if self._start is None:
             self._start = happening.at
-        if not self._is_up and not isinstance(happening, Dialled | Rang | Answered | Ended):
+        if isinstance(happening, Ended):
+            self._ended = happening
+            return
+        if not self._is_up and not isinstance(happening, Dialled | Rang | Answered | Gone):
             self._early.append(happening)
             return
-        self._tell(happening, happening.at)
+        self._tell(happening, happening.at if self._ended is None else min(happening.at, self._ended.at))
         if isinstance(happening, Answered):
             self._is_up = True
             for early in self._early:
                 self._tell(early, happening.at)
+        if isinstance(happening, Gone):
+            self.close()
+
+    def close(self) -> None:
+        """Tell the end, unless it was told: nothing more happens."""
+        if self._ended is not None:
+            self._tell(self._ended, self._ended.at)
+            self._ended = None
 
     def _tell(self, happening: Happening, at: float) -> None:
         if isinstance(happening, FolioNamed):

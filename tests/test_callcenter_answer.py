@@ -14,7 +14,7 @@ from callcenter.commands.answer import is_failure
 from callcenter.console import Complaint
 from callcenter.exchange import Exchange, FarEnd, far_end_of
 from callcenter.following import Answered, Ended, Happening, HungUp, Keys, Pressed, Rang, number_in, read_phone
-from callcenter.listening import AmiEvent, AskedMesa, HandedOver, Met, Prompted, PromptTexts, Queued
+from callcenter.listening import AmiEvent, AskedMesa, FolioNamed, Gone, HandedOver, Met, Prompted, PromptTexts, Queued
 from callcenter.outcome import Outcome, outcome_of
 from callcenter.phone import PhoneEvent, Server
 from callcenter.telling import Teller, closing_line
@@ -236,10 +236,20 @@ def test_times_begin_with_the_ring(capsys: pytest.CaptureFixture[str]) -> None:
     tell = Teller(TEXTS)
     for happening in (RINGS, ASK, Answered(11.5), END):
         tell(happening)
+    tell.close()
     assert [line.split()[0:3:2] for line in capsys.readouterr().out.splitlines()] == [
         ['0.00', 'rings'], ['1.50', 'answered'], ['1.50', 'hears'], ['10.00', 'ended']]
     facts = summed(RINGS, Answered(10.5), ASK, END).facts()
     assert (facts['number'], facts['from'], facts['answered_at'], facts['duration']) == ('+525555550101', '+525555550900', 0.5, 9.5)
+
+
+def test_the_end_is_told_last_though_asterisk_may_still_have_something_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = Teller(TEXTS)
+    for happening in (RINGS, Answered(11.0), END, FolioNamed(20.2, '48213307'), Gone(20.3, 16)):
+        tell(happening)
+    tell.close()
+    assert [line.split()[0:3:2] for line in capsys.readouterr().out.splitlines()] == [
+        ['0.00', 'rings'], ['1.00', 'answered'], ['10.00', 'folio'], ['10.00', 'ended']]
 
 
 def test_a_refusal_is_a_failure_only_when_none_was_wished() -> None:

@@ -43,6 +43,7 @@ def answer(instance: Instance, keys: str, reject: str | None, wait_s: float, tim
     summed = answer_call(
         exchange, far_end, items, texts=texts, refusal=REFUSALS[reject] if reject else None, wait_s=wait_s, timeout_s=timeout_s, wav=wav,
         ready=lambda: say_waiting(far_end.listens, as_json), tell=(lambda happening: None) if as_json else teller)
+    teller.close()
     if as_json:
         print_json(summed.facts())
     else:

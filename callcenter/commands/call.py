@@ -39,6 +39,7 @@ def call(instance: Instance, number: str, caller: str, keys: str, wait_s: float,
     teller = Teller(texts)
     summed = place_call(exchange, number, caller, Keys(keys), texts=texts, wait_s=wait_s, timeout_s=timeout_s,
                         wav=wav, tell=(lambda happening: None) if as_json else teller)
+    teller.close()
     if as_json:
         print_json(summed.facts())
     else:

@@ -29,7 +29,8 @@ def test(long: bool, pytest_args: tuple[str, ...]) -> None:
     runs = {
         'ruff': [*python, 'ruff', 'check', '.'],
         'mypy': [*python, 'mypy', '--strict', *CORE],
-        'pytest': [*python, 'pytest', '-n', os.environ.get('MESA_TEST_PROCESSES', '2'), '--dist', 'loadfile', *chosen, *pytest_args],
+        'pytest': [*python, 'pytest', '-n', os.environ.get('MESA_TEST_PROCESSES', '2'), '--dist', 'loadfile',
+                   '--no-loadscope-reorder', *chosen, *pytest_args],
     }
     if pytest_args:
         runs = {'pytest': runs['pytest']}              # somebody looks for one failure
