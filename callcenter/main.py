@@ -30,6 +30,7 @@ COMMANDS = {
     'mail': ('callcenter.commands.mail:mail', 'See the e-mail that came in, decide about it; preview what goes out.'),
     'recording': ('callcenter.commands.recording:recording', 'List and copy recordings and attachments; every copy is logged.'),
     'privacy': ('callcenter.commands.privacy:privacy', 'What is held about a person: export and erasure (ARCO).'),
+    'fax': ('callcenter.commands.fax:fax', 'Faxes that came in, and those that we send.'),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),

@@ -22,6 +22,7 @@ from config.check_contract import (
 )
 from config.check_mail import (
     addresses_are_well_formed,
+    faxes_have_an_account,
     mail_finds_its_client,
     mail_servers_are_named,
     pages_have_an_address,
@@ -74,6 +75,7 @@ CHECKS: tuple[Check, ...] = (
     mail_servers_are_named,
     pages_have_an_address,
     addresses_are_well_formed,
+    faxes_have_an_account,
     mail_finds_its_client,
     templates_can_be_read,
     somebody_supervises,

@@ -50,6 +50,19 @@ def mail_servers_are_named(site: Site, known: Known) -> Iterator[Problem]:
         yield Problem(place(site, site.mail.where, 'imap_user'), 'a mailbox belongs to somebody: add imap_user = "..."')
 
 
+def faxes_have_an_account(site: Site, known: Known) -> Iterator[Problem]:
+    """A fax line names the account that gets its faxes; no other line does (mission.md 5.1)."""
+    for line in site.lines.values():
+        for key, address in (('email', line.email), ('email_second', line.email_second)):
+            here = place(site, line.where, key)
+            if address and line.modality is not Modality.FAX:
+                yield Problem(here, f'a {line.modality} line has no {key}: remove it')
+            elif address and not is_email(address):
+                yield Problem(here, f'{address!r} is not an e-mail address that mail can be sent to')
+        if line.modality is Modality.FAX and not line.email:
+            yield Problem(place(site, line.where, 'email'), 'nobody gets the faxes of this line: add email = "..."')
+
+
 def pages_have_an_address(site: Site, known: Known) -> Iterator[Problem]:
     """The address of our pages that letters name: https, or http on loopback (mission.md 4.7)."""
     url, here = site.mail.page_url, place(site, site.mail.where, 'page_url')

@@ -96,5 +96,6 @@ def _lines(document: Document, client: str, shape: shapes.ClientFile, taken: Map
             document.found.unread.add(('modality', f'{client}:{line.modality}'))
             continue
         modality = Modality(line.modality)
-        mine[number] = Line(number, client, modality, line.calendar, line.queue, line.menu, line.greeting, document.where(*path))
+        mine[number] = Line(number, client, modality, line.calendar, line.queue, line.menu, line.greeting, document.where(*path),
+                            line.email, line.email_second)
     yield from mine.values()

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from config import shapes
 from config.documents import Document, Findings, line_named, read_document
 from config.site_files import LARGEST_TEMPLATE, Unreadable, decode_utf8, read_bytes, template_names
 from config.toml_lines import KeyPath
-from config.values import Application, Emergency, MailSettings, Modality, Policy, Trunk, Where
+from config.values import Application, Emergency, FaxSettings, MailSettings, Modality, Policy, Trunk, Where
 
 
 def policy_read(document: Document, values: Mapping[str, Any], base: Policy, path: KeyPath = ('policy',)) -> Policy:
@@ -42,6 +43,12 @@ def mail_settings(document: Document, top: shapes.SiteFile | None) -> MailSettin
     """How e-mail leaves and comes in."""
     shape = document.shaped(shapes.MailShape, top.mail, ('mail',)) if top else None
     return MailSettings(**(shape.given() if shape else {}), where=document.where('mail'))
+
+
+def fax_settings(document: Document, top: shapes.SiteFile | None) -> FaxSettings:
+    """The fax server; none when nothing is written."""
+    shape = document.shaped(shapes.FaxShape, top.fax, ('fax',)) if top else None
+    return FaxSettings(shape.modems if shape else 0, Decimal(shape.price_per_minute or '0') if shape else Decimal(0), document.where('fax'))
 
 
 def mail_templates(found: Findings) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MOST_MODEMS = 16
 HOURS_FILE = 'mesa-hours.conf'                         # renewed daily, so it stands in run/ and not in applied/
 
 
@@ -19,6 +20,9 @@ class Ports:
     rtp_end: int
     lmtp: int = 8024                                   # e-mail in
     web: int = 8080                                    # the pages
+    iax: int = 4569                                    # Asterisk's, towards the modems; UDP
+    hfaxd: int = 4559                                  # HylaFAX's clients
+    modems: int = 4670                                 # the first of MOST_MODEMS, UDP: each modem has one
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Place:
     bind: str = '127.0.0.1'                            # where SIP and RTP listen
     agi_host: str = '127.0.0.1'
     triplet: str = 'x86_64-linux-gnu'                  # Debian's name of the machine, as in /usr/lib/<triplet>
+    fax_spool: Path = Path('/var/spool/mesa/fax')      # HylaFAX's; its daemons are nobody of ours, and would not reach a private folder
 
     @property
     def edited_site(self) -> Path:
@@ -124,6 +129,11 @@ class Place:
     def attachments(self) -> Path:
         """Files that came by e-mail, each under its SHA-256."""
         return self.root / 'attachments'
+
+    @property
+    def fax(self) -> Path:
+        """Our copies of received faxes, tiff/ and pdf/, each under its SHA-256."""
+        return self.root / 'fax'
 
     @property
     def mail_in(self) -> Path:

@@ -34,6 +34,7 @@ class SiteFile(Shape):
     emergency: dict[str, Any] | None = None
     policy: dict[str, Any] = {}
     mail: dict[str, Any] = {}
+    fax: dict[str, Any] = {}
 
 
 class SiteShape(Shape):
@@ -67,6 +68,13 @@ class MailShape(Shape):
     imap_user: Perhaps = ''
     imap_folder: Text = ''
     page_url: Perhaps = ''
+
+
+class FaxShape(Shape):
+    """[fax]: the fields of `config.values.FaxSettings`."""
+
+    modems: Annotated[int, Field(ge=0, le=16)] = 0
+    price_per_minute: Annotated[str, StringConstraints(pattern=r'^\d{1,5}(\.\d{1,4})?$')] = ''
 
 
 class EmergencyShape(Shape):
@@ -115,6 +123,10 @@ class PolicyShape(Shape):
     attachment_days: Annotated[int, Field(ge=1, le=3650)] = 0
     personal_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     attachment_megabytes: Annotated[int, Field(ge=1, le=100)] = 0
+    fax_pages: Annotated[int, Field(ge=1, le=200)] = 0
+    fax_too_long: Literal['truncate', 'reject'] = 'truncate'
+    fax_release: Literal['next_opening', 'next_business_day'] = 'next_opening'
+    fax_days: Annotated[int, Field(ge=1, le=3650)] = 0
     problem_folios: Annotated[int, Field(ge=2, le=1000)] = 0
     problem_minutes: Annotated[int, Field(ge=1, le=10_080)] = 0
 
@@ -247,6 +259,8 @@ class LineShape(Shape):
     queue: Text | None = None
     menu: Text | None = None
     greeting: str = ''
+    email: Perhaps = ''
+    email_second: Perhaps = ''
 
 
 class CategoryShape(Shape):

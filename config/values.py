@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -150,6 +151,10 @@ class Policy:
     attachment_days: int = 730
     personal_days: int = 0                            # what identifies a user goes so long after the closing; 0: never by itself
     attachment_megabytes: int = 10                    # the largest attachment that is kept
+    fax_pages: int = 5                                # of one fax that are delivered (mission.md 5.2)
+    fax_too_long: str = 'truncate'                    # 'truncate' | 'reject' (the sender is refused)
+    fax_release: str = 'next_opening'                 # 'next_opening' | 'next_business_day' (mission.md 5.3)
+    fax_days: int = 30                                # a fax is kept so long after its delivery (mission.md 5.4)
     problem_folios: int = 5                           # so many similar folios propose a problem (mission.md 4.9) ...
     problem_minutes: int = 30                         # ... when they were opened within this time
 
@@ -230,6 +235,15 @@ class MailSettings:
 
 
 @dataclass(frozen=True)
+class FaxSettings:
+    """The fax server (mission.md chapter 5): how many modems, and what a minute of sending costs."""
+
+    modems: int = 0                                   # 0: there is none
+    price_per_minute: Decimal = Decimal('0')          # MXN before taxes, each started minute of a fax that we send
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
 class Category:
     """One choice of the new-incident menu: key, name of the category, and its prompt."""
 
@@ -300,6 +314,8 @@ class Line:
     menu: str | None
     greeting: str
     where: Where = Where('', 0, '')
+    email: str = ''                                   # of a fax line: who gets its faxes (mission.md 5.1)
+    email_second: str = ''                            # who gets one that came back from there
 
 
 @dataclass(frozen=True)
@@ -373,6 +389,7 @@ class Site:
     fragments: Mapping[str, str] = field(default_factory=dict)      # custom/NAME.conf -> text
     places: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False, repr=False)   # (file, key) -> line
     mail: MailSettings = MailSettings()
+    fax_server: FaxSettings = FaxSettings()
     mail_templates: Mapping[str, str] = field(default_factory=dict)  # an admin's own: 'mail/CLIENT/NAME.txt' -> Jinja2 text
 
 

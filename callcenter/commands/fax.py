@@ -1,0 +1,9 @@
+"""`mesa fax`: faxes that came in, and those that we send (mission.md chapter 5)."""
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def fax() -> None:
+    """Faxes that came in, and those that we send."""
