@@ -136,7 +136,13 @@ class Hylafax:
 def told_in(said: str) -> tuple[Told, ...]:
     """The jobs in faxstat's lists; lines of another form, jobs without a tag of ours, and further lines of a status are left out."""
     found = (TOLD.match(line) for line in said.split('\n'))
-    return tuple(Told(one[1], int(one[2]), one[3], int(one[4]), int(one[5]), int(one[6]), int(one[7]), _status(one[8])) for one in found if one)
+    return tuple(_told(one) for one in found if one is not None)
+
+
+def _told(found: re.Match[str]) -> Told:
+    tag, job, code, *numbers, status = found.groups()
+    pages_sent, pages, tries, dials = map(int, numbers)
+    return Told(tag, int(job), code, pages_sent, pages, tries, dials, _status(status))
 
 
 def _status(text: str) -> str:

@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column('pages', sa.Integer, nullable=False),
         sa.Column('reason', sa.Text, nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_fax_attempts')),
-        sa.UniqueConstraint('job_id', 'commid', name=op.f('uq_fax_attempts_job_id')),
+        sa.UniqueConstraint('job_id', 'commid', name=op.f('uq_fax_attempts_job_id_commid')),
         sa.ForeignKeyConstraint(['job_id'], ['fax_jobs.id'], name=op.f('fk_fax_attempts_job_id')))
 
 
