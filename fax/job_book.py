@@ -29,7 +29,7 @@ ENDED_TEXT = {
     JobState.CANCELLED: 'se canceló el envío del fax {id} al {number}',
 }
 _C = fax_jobs.c
-_OPEN = text(OPEN)                                     # in the words of its index: with parameters none would be used
+_OPEN = text(f'fax_jobs.{OPEN}')                                     # in the words of its index: with parameters none would be used
 _ROWS = select(*(column for column in _C if column.name != 'folio_id'), folios.c.number.label('folio')).select_from(
     fax_jobs.outerjoin(folios, folios.c.id == _C.folio_id))
 

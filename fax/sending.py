@@ -24,6 +24,7 @@ from fax.transfer_log import attempts_in
 from storage.engine import DatabaseUnavailable
 
 log = logging.getLogger('mesa.fax')
+CUT_PATIENCE_S = 5.0
 VANISHED_AFTER_S = 30.0                                # a job that goes from one queue to the other is in neither for a moment
 VANISHED = 'HylaFAX does not know the job any more, and its log tells of no success'
 UNPROVEN = 'HylaFAX calls it done, but not all pages were confirmed'
@@ -94,7 +95,14 @@ class Sending:
         if changed(job, told):
             self.book.follow(job, told, attempts, self.now())
         if job.cancel_at is not None:
-            client.remove(told.job)
+            self._cut(client, job, told)
+
+    def _cut(self, client: Hylafax, job: FaxJob, told: Told) -> None:
+        """Have HylaFAX give it up. faxrm returns only when a call under way has ended, which may take a minute: others are not to wait."""
+        try:
+            replace(client, patience_s=CUT_PATIENCE_S).remove(told.job)
+        except HylafaxError as error:
+            log.info('fax %s is being cut: %s', job.id, error)
 
     def _settle(self, job: FaxJob, told: Told) -> None:
         if told.all_sent:

@@ -87,7 +87,23 @@ class Spool:
 
     def queued(self) -> list[Path]:
         """The job files that HylaFAX has, done or not."""
-        return [*(self.folder / 'sendq').glob('q*'), *(self.folder / 'doneq').glob('q*')]
+        return [file for name in ('sendq', 'doneq') for file in (self.folder / name).glob('q[0-9]*')]
+
+    def pid(self, name: str) -> int:
+        """The process of 'hfaxd' or 'faxq'."""
+        return self._running[name].pid
+
+    def configure(self, **settings: str) -> None:
+        """Change settings of the scheduler, which reads them anew."""
+        file = self.folder / 'etc' / 'config'
+        changed = [line for line in file.read_text().splitlines() if line.partition(':')[0] not in settings]
+        file.write_text('\n'.join([*changed, *(f'{name}: {value}' for name, value in settings.items()), '']))
+        self.stop('faxq')
+        self.start('faxq')
+
+    def script(self, name: str, line: str) -> None:
+        """Put a program into the spool's bin."""
+        _script(self.folder / 'bin' / name, line)
 
     def _command(self, name: str) -> Sequence[str]:
         if name == 'faxq':
