@@ -3,7 +3,14 @@ from __future__ import annotations
 
 import click
 
+from callcenter.commands import fax_received
+
 
 @click.group()
 def fax() -> None:
     """Faxes that came in, and those that we send."""
+
+
+for command in (fax_received.list_, fax_received.show, fax_received.hold, fax_received.release, fax_received.resend,
+                fax_received.quarantine, fax_received.discard, fax_received.save):
+    fax.add_command(command)
