@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 from callcenter.clock import Clock
 from callcenter.console import Complaint, instance_root
 from callcenter.files import copy_whole, locked, write_whole
-from callcenter.ports import free_ports, usual_ports
+from callcenter.ports import free_ports, missing_ports, usual_ports
 from callcenter.provision import asterisk_prefix, triplet
 from config.place import Place, Ports, Secrets
 from config.values import Site
@@ -22,6 +23,9 @@ from config.values import Site
 EXAMPLE = Path(__file__).resolve().parent.parent / 'config' / 'example'
 FOLDERS = ('applied', 'asterisk/run', 'asterisk/log/cdr-csv', 'asterisk/log/cdr-custom', 'asterisk/log/cel-custom', 'asterisk/db/keys',
            'asterisk/spool', 'asterisk/varlib', 'asterisk/share', 'messages', 'recordings', 'attachments', 'mail-in', 'run', 'log')
+PRIVATE_FOLDERS = ('fax/tiff', 'fax/pdf')
+SPOOLS = Path('/var/spool/mesa')                       # of all instances: HylaFAX's daemons must reach their spool
+PORTS_TABLE = re.compile(r'^\s*\[\s*ports\s*\].*$', re.MULTILINE)
 LONGEST_SOCKET_NAME = 107                              # bytes in sockaddr_un.sun_path, less the closing NUL
 
 
@@ -46,10 +50,15 @@ class Instance:
         _insist_on_short(root)
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
+        for folder in PRIVATE_FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True, mode=0o750)
         file = root / 'instance.toml'
         with locked(root / 'run' / 'create.lock'):
+            free = os.environ.get('MESA_FREE_PORTS') == '1'
             if not file.is_file():
-                write_whole(file, _instance_text(free_ports() if os.environ.get('MESA_FREE_PORTS') == '1' else usual_ports()))
+                write_whole(file, _instance_text(free_ports() if free else usual_ports()))
+            else:
+                _complete(file, free)
             if not (root / 'site').exists():
                 copy_whole(EXAMPLE, root / 'site')
         return _read(root, file)
@@ -79,7 +88,8 @@ class Instance:
             if complete != known:
                 write_whole(file, _secrets_text(complete), mode=0o600)
         ami, mail = complete['ami'], complete['mail']
-        return Secrets(ami['mesa'], ami['probe'], complete['agents'], ami['dialer'], mail['key'], mail['smtp'], mail['imap'])
+        return Secrets(ami['mesa'], ami['probe'], complete['agents'], ami['dialer'], mail['key'], mail['smtp'], mail['imap'],
+                       **complete['fax'])
 
 
 def _read(root: Path, file: Path) -> Instance:
@@ -89,7 +99,8 @@ def _read(root: Path, file: Path) -> Instance:
         ports = Ports(**told['ports'])
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise Complaint(f'{file} cannot be used ({error}). Repair it, or move it away to have it made anew.') from error
-    place = Place(root=root, prefix=asterisk_prefix(), ports=ports, bind=told.get('bind', '127.0.0.1'), triplet=triplet())
+    place = Place(root=root, prefix=asterisk_prefix(), ports=ports, bind=told.get('bind', '127.0.0.1'), triplet=triplet(),
+                  fax_spool=Path(told.get('fax_spool', SPOOLS / 'none')))
     url = os.environ.get('MESA_DATABASE') or told.get('database') or f'sqlite:///{root}/mesa.db'
     return Instance(place, url)
 
@@ -99,14 +110,34 @@ def _instance_text(ports: Ports) -> str:
     return '\n'.join(['# Made by `mesa up`. Edit it while Mesa is down.',
                       '# database = "postgresql+psycopg://user@host/mesa"      (without it: mesa.db, SQLite)',
                       '# bind = "127.0.0.1"                                    (where SIP and RTP listen)',
-                      '', '[ports]', *lines, ''])
+                      _spool_line(), '', '[ports]', *lines, ''])
+
+
+def _spool_line() -> str:
+    return f'fax_spool = "{SPOOLS}/{secrets.token_hex(6)}"              # HylaFAX\'s folder; its daemons cannot enter a private one'
+
+
+def _complete(file: Path, free: bool) -> None:
+    """Give an instance of an older Mesa what it lacks: a fax spool and ports. What stands in its file stays as it is written."""
+    text = file.read_text()
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return                                         # told when it is read
+    new = text if 'fax_spool' in told else f'{_spool_line()}\n{text}'
+    if missing := missing_ports(told['ports'], free) if isinstance(told.get('ports'), dict) else {}:
+        lines = '\n'.join(f'{name} = {port}' for name, port in missing.items())
+        new = PORTS_TABLE.sub(lambda head: f'{head[0]}\n{lines}', new, count=1)
+    if new != text:
+        write_whole(file, new)
 
 
 def _completed(known: Mapping[str, Any], logins: Iterable[str]) -> dict[str, dict[str, str]]:
     """All passwords that are needed; the known ones unchanged, the missing ones made now."""
-    ami, agents, mail = known.get('ami', {}), known.get('agents', {}), known.get('mail', {})
+    ami, agents, mail, fax_server = (known.get(table, {}) for table in ('ami', 'agents', 'mail', 'fax'))
     return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe', 'dialer')},
             'mail': {'key': mail.get('key') or secrets.token_urlsafe(32), 'smtp': mail.get('smtp', ''), 'imap': mail.get('imap', '')},
+            'fax': {name: fax_server.get(name) or secrets.token_urlsafe(24) for name in ('fax_modem', 'hfaxd')},
             'agents': dict(agents) | {login: secrets.token_urlsafe(12) for login in logins if login not in agents}}
 
 

@@ -18,6 +18,7 @@ MESA_PATIENCE_S = 10.0
 DIALPLAN = 'dialplan reload'
 RELOADS = {
     'pjsip.conf': 'module reload res_pjsip.so',
+    'iax.conf': 'iax2 reload',
     'queues.conf': 'queue reload all',
     'musiconhold.conf': 'moh reload',
     'manager.conf': 'manager reload',

@@ -26,6 +26,28 @@ class Ports:
 
 
 @dataclass(frozen=True)
+class Modem:
+    """A software modem, known by its own UDP port everywhere on this machine: as a device, to Asterisk and to HylaFAX."""
+
+    port: int
+
+    @property
+    def name(self) -> str:
+        """HylaFAX's name of it."""
+        return f'ttyIAX{self.port}'
+
+    @property
+    def device(self) -> Path:
+        """The link that its program makes, to a pseudo terminal."""
+        return Path('/dev') / self.name
+
+    @property
+    def peer(self) -> str:
+        """Asterisk's name of it."""
+        return f'modem-{self.port}'
+
+
+@dataclass(frozen=True)
 class Secrets:
     """The passwords of one instance; never printed. `agents` is by login."""
 
@@ -36,6 +58,8 @@ class Secrets:
     mail_key: str = field(default='', repr=False)      # signs the tokens in addresses and links
     smtp: str = field(default='', repr=False)
     imap: str = field(default='', repr=False)
+    fax_modem: str = field(default='', repr=False)     # by which Asterisk and a modem know each other
+    hfaxd: str = field(default='', repr=False)         # of the user `mesa` of HylaFAX's clients
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,15 @@ class Place:
     def fax(self) -> Path:
         """Our copies of received faxes, tiff/ and pdf/, each under its SHA-256."""
         return self.root / 'fax'
+
+    def modems(self, count: int) -> tuple[Modem, ...]:
+        """The first modems of this instance."""
+        return tuple(Modem(self.ports.modems + number) for number in range(min(count, MOST_MODEMS)))
+
+    @property
+    def fax_inbox(self) -> Path:
+        """Where HylaFAX's hook leaves a received fax, with what is known of it, until it is in the books."""
+        return self.fax_spool / 'inbox'
 
     @property
     def mail_in(self) -> Path:

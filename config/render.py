@@ -7,14 +7,15 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
+from config.contract import way_out
 from config.intervals import LineTable
-from config.phones import spellings
+from config.phones import national, spellings
 from config.place import HOURS_FILE, Place, Secrets
 from config.values import Line, Modality, Policy, QueueDef, Site, Where
 
 TEMPLATES = Path(__file__).resolve().parent.parent / 'asterisk-conf'
 MODULES_FILE = 'modules.txt'
-INCLUDED = ('outbound.conf', 'call-backs.conf')                          # parts of other templates, no files of their own
+INCLUDED = ('outbound.conf', 'call-backs.conf', 'fax.conf')              # parts of other templates, no files of their own
 SUFFIX = '.j2'
 CONTROL = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029]')
 WORD = re.compile(r'[A-Za-z0-9_.@:/+-]+')
@@ -29,16 +30,16 @@ class RenderError(Exception):
 
 def render(site: Site, place: Place, secrets: Secrets) -> dict[str, str]:
     """All files of `applied/N/asterisk/` by name, the admin's fragments included; RenderError names a value that cannot stand there."""
-    environment = _environment()
+    environment = template_environment()
     known = _knowledge(site, place, secrets)
-    names = sorted(name.removesuffix(SUFFIX) for name in environment.list_templates(extensions=['j2']))
+    names = sorted(name.removesuffix(SUFFIX) for name in environment.list_templates(extensions=['j2']) if '/' not in name)
     files = {name: _one(environment, name, _site_files(site, name), known) for name in names if name not in (HOURS_FILE, *INCLUDED)}
     return files | {f'custom/{name}': text for name, text in fragments(site).items()}
 
 
 def render_hours(tables: Iterable[LineTable]) -> str:
     """The text of `run/mesa-hours.conf`: context mesa-hours, which the fallback asks (mission.md 3.7)."""
-    return _one(_environment(), HOURS_FILE, ['the calendars and overrides in force'], {'tables': tuple(tables)})
+    return _one(template_environment(), HOURS_FILE, ['the calendars and overrides in force'], {'tables': tuple(tables)})
 
 
 def fragments(site: Site) -> dict[str, str]:
@@ -67,7 +68,8 @@ def quoted(value: object) -> str:
     return '"' + conf(re.sub(r'["\\<>,;\[\]]+', ' ', str(value)).strip()) + '"'
 
 
-def _environment() -> Environment:
+def template_environment() -> Environment:
+    """Reads the templates of `asterisk-conf/`."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False,
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters |= {'conf': conf, 'word': word, 'quoted': quoted}
@@ -92,6 +94,7 @@ def _knowledge(site: Site, place: Place, secrets: Secrets) -> dict[str, object]:
         'fragment_files': sorted(fragments(site)),
         'fragment_contexts': frozenset(name for text in site.fragments.values() for name in CONTEXT.findall(text)),
         'bench_line': next((line.number for line in site.lines.values() if line.queue), None),
+        'modems': place.modems(site.fax_server.modems), 'out': way_out(site), 'dialled': national,
         'spellings': spellings, 'seconds': _seconds, 'fallback_queue': _fallback_queue, 'policy_of_queue': policy_of_queue,
     }
 
@@ -144,4 +147,5 @@ SOURCES: Mapping[str, Sources] = {
     'queues.conf': _of_queues,
     'musiconhold.conf': lambda site: (queue.where for queue in site.queues.values()),
     'extensions.conf': _of_dialplan,
+    'iax.conf': lambda site: (site.fax_server.where,),
 }

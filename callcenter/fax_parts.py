@@ -1,0 +1,186 @@
+"""The programs of the fax server, kept running as the site in force wants them: modems, scheduler, clients' server, and who answers.
+
+HylaFAX's programs change their user, and the kernel then forgets that they are to die with their parent. So each has a guard, a shell that
+stays root: when the guard is told to end, or its supervisor dies, it ends the program and everything that the program has started.
+"""
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.threads import deferToThread
+
+from callcenter.child import Child, Task
+from callcenter.fax_server import Part, free_device, lacking, lay_out, parts, wanted
+from callcenter.instance import Instance
+from config.place import Modem
+from config.values import Site
+from fax.modems import DOWN, modems_now
+
+FOLLOW_EVERY_S = 1.0
+SETTLED_WITHIN_S = 6.0
+LOOK_EVERY_S = 0.1
+STOP_S = 4.0
+GUARD = """
+alive() { read -r _ _ state _ <"/proc/$child/stat" && [ "$state" != Z ]; } 2>/dev/null
+end() {
+    trap '' TERM
+    [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
+    tries=0
+    while [ "$tries" -lt 20 ] && alive; do sleep 0.1; tries=$((tries + 1)); done
+    [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null
+    exit 0
+}
+child=
+trap end TERM
+setsid "$@" &
+child=$!
+wait "$child"
+code=$?
+kill -KILL -- "-$child" 2>/dev/null
+exit "$code"
+"""
+
+
+class FaxParts:
+    """The fax server's programs under supervision."""
+
+    def __init__(self, reactor: Any, instance: Instance, changed: Callable[[], None], report: Callable[[str], None]) -> None:
+        self.wrong = ''                                # why there is no fax server although the site wants one
+        self._reactor = reactor
+        self._instance = instance
+        self._changed = changed
+        self._report = report
+        self._children: dict[Part, Child] = {}
+        self._modems: tuple[Modem, ...] = ()
+        self._generation = ''
+        self._next: Any = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start what the site in force wants, and from now on follow what is applied."""
+        await self._follow()
+
+    async def settled(self) -> str:
+        """Wait for the modems, not for long; what to tell a person then."""
+        for _ in range(round(SETTLED_WITHIN_S / LOOK_EVERY_S)):
+            if self.wrong or not self._modems or not self._down():
+                break
+            waited: Deferred[None] = Deferred()
+            self._reactor.callLater(LOOK_EVERY_S, waited.callback, None)
+            await waited
+        if self.wrong:
+            return f'  warning: {self.wrong}.'
+        if not self._modems:
+            return '  no fax server: [fax] modems is 0 in site.toml.'
+        if down := self._down():
+            return f'  warning: of {len(self._modems)} fax modems, {", ".join(down)} did not answer yet: mesa fax modems, mesa doctor'
+        return f'  the fax server is up, modems: {", ".join(modem.name for modem in self._modems)}.'
+
+    def told(self) -> dict[str, Any]:
+        """What other commands are told."""
+        return {'wrong': self.wrong, 'parts': {part.name: child.told() for part, child in self._children.items()}}
+
+    async def stop(self) -> None:
+        """Stop all; nothing of them is left: no process, no device, no lock."""
+        self._stopping = True
+        if self._next and self._next.active():
+            self._next.cancel()
+        await self._end(list(self._children))
+
+    def _down(self) -> list[str]:
+        running = {part.name for part, child in self._children.items() if child.pid}
+        states = modems_now(self._instance.place.fax_spool, (modem.name for modem in self._modems), running)
+        return [modem.name for modem in states if modem.state == DOWN]
+
+    async def _follow(self) -> None:
+        """Start and stop programs when another site is in force than before."""
+        try:
+            generation = self._instance.place.current.readlink().name
+            if generation != self._generation:
+                self._generation = generation
+                await self._bring_in_line(await deferToThread(self._lay_out))
+        except Exception as error:
+            self._report(f'  warning: the fax server does not follow what is in force: {error}')
+        if not self._stopping:
+            self._next = self._reactor.callLater(FOLLOW_EVERY_S, lambda: ensureDeferred(self._follow()))
+
+    def _lay_out(self) -> Site:
+        """Make the spool and what stands in it fit the site in force. Blocks."""
+        site = self._instance.site()
+        self.wrong = lacking() if wanted(site) else ''
+        if wanted(site) and not self.wrong:
+            lay_out(self._instance.place, site, self._instance.secrets(site))
+        return site
+
+    async def _bring_in_line(self, site: Site) -> None:
+        place = self._instance.place
+        new = list(parts(place, site)) if not self.wrong else []
+        await self._end([part for part in self._children if part not in new])
+        self._modems = place.modems(site.fax_server.modems) if new else ()
+        end_strays(part.argv for part in new if part not in self._children)
+        for part in new:
+            if part not in self._children and not self._stopping:
+                self._children[part] = Child(self._reactor, self._task(part), self._changed, self._report)
+                self._children[part].start()
+        self._changed()
+
+    def _task(self, part: Part) -> Task:
+        return Task(part.name, part.argv, self._instance.place.log / f'{part.name.replace(" ", "-")}.log', STOP_S, guarded(part.powers),
+                    part.device, partial(self._before, part))
+
+    def _before(self, part: Part) -> None:
+        """Nothing of an earlier run may hold what this one needs."""
+        end_strays([part.argv])
+        if part.device:
+            free_device(self._instance.place, part.device.name)
+
+    async def _end(self, going: list[Part]) -> None:
+        """Stop programs: first those that use a modem, then the modems, which wait for them."""
+        for these in ([part for part in going if not part.makes], [part for part in going if part.makes]):
+            await DeferredList([ensureDeferred(self._children.pop(part).stop()) for part in these])
+        end_strays(part.argv for part in going)
+        for part in going:
+            if part.makes:
+                part.makes.unlink(missing_ok=True)
+                free_device(self._instance.place, part.makes.name)
+
+
+def guarded(powers: Collection[str]) -> tuple[str, ...]:
+    """How a program of the fax server is started: behind its guard, with these powers beyond its files and never more."""
+    allowed = ','.join(('-all', *(f'+{power}' for power in powers)))
+    return ('setsid', 'setpriv', '--pdeathsig', 'TERM', f'--bounding-set={allowed}', '--inh-caps=-all', '--no-new-privs',
+            'sh', '-c', GUARD, 'mesa-guard')
+
+
+def end_strays(argvs: Iterable[Sequence[str]]) -> None:
+    """Kill programs with just these words whose guard was killed, with everything in their sessions."""
+    wanted_words = {tuple(argv) for argv in argvs}
+    found = dict(_processes())
+    sessions = {session for pid, (words, session) in found.items() if words in wanted_words}
+    for pid, (_, session) in found.items():
+        if session in sessions:
+            _kill(pid)
+
+
+def _processes() -> Iterator[tuple[int, tuple[tuple[str, ...], int]]]:
+    """Process -> its words and its session."""
+    for folder in Path('/proc').iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / 'cmdline').read_bytes().decode(errors='replace').rstrip('\0').split('\0')
+                session = int((folder / 'stat').read_text(errors='replace').rpartition(')')[2].split()[3])
+            except (OSError, ValueError):
+                continue                               # it ended meanwhile
+            yield int(folder.name), (tuple(words), session)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

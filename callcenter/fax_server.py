@@ -1,0 +1,201 @@
+"""The fax server on disk: HylaFAX's spool and the modems' files of one instance, and the programs that work in it.
+
+HylaFAX's daemons run as uucp. They and Mesa meet in the spool alone: it belongs to root, its group is uucp, and nobody
+else may enter. Mesa itself is root without any power, so it reads and removes received faxes as a member of that group.
+"""
+from __future__ import annotations
+
+import crypt
+import grp
+import os
+import pwd
+import shutil
+import stat
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from callcenter.files import write_whole
+from config.hylafax import FOLDER, SCRIPTS, clients_allowed, modem_files, modem_program, server_files
+from config.place import Modem, Place, Secrets
+from config.values import Site
+
+USER = 'uucp'
+PROGRAMS = {'faxq': '/usr/sbin/faxq', 'hfaxd': '/usr/sbin/hfaxd', 'faxgetty': '/usr/sbin/faxgetty', 'iaxmodem': '/usr/bin/iaxmodem'}
+# What each may do beyond its files: to become uucp and root again, and (protected_hardlinks) to link the locks that it gives to uucp.
+AS_UUCP = ('setuid', 'setgid')
+WITH_DEVICES = (*AS_UUCP, 'chown', 'fowner')
+STOCK = Path('/var/spool/hylafax')                     # what the package brings; its own spool is not used
+STOCK_ETC = Path('/etc/hylafax')
+STOCK_FILES = ('lutRS18.pcf', 'cover.templ', 'pagesizes', 'typerules', 'setup.modem')
+OF_ROOT = {'etc': 0o2750, 'modems': 0o700}
+OF_DAEMONS = ('archive', 'client', 'config', 'dev', 'docq', 'doneq', 'info', 'log', 'pollq', 'recvq', 'sendq', 'status', 'tmp',
+              'locks', 'inbox')
+
+
+def lacking() -> str:
+    """Why this machine cannot run a fax server, in one sentence; '' when it can."""
+    if os.geteuid() != 0:
+        return "the fax server needs root, for its programs change to HylaFAX's user: it is not started"
+    missing = [name for name, program in PROGRAMS.items() if not os.access(program, os.X_OK)]
+    if missing:
+        return f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not installed (./mesa installs what is missing): ' \
+               'the fax server is not started'
+    return ''
+
+
+def wanted(site: Site) -> bool:
+    """Whether this site has a fax server."""
+    return site.fax_server.modems > 0
+
+
+def group() -> int | None:
+    """The group of HylaFAX's user, which Mesa is in; None where there is none."""
+    try:
+        return grp.getgrnam(USER).gr_gid
+    except KeyError:
+        return None
+
+
+def lay_out(place: Place, site: Site, secrets: Secrets) -> None:
+    """Make or complete the spool. What is queued, received and logged in it stays. Needs root."""
+    spool, user = place.fax_spool, pwd.getpwnam(USER)
+    if not spool.parent.exists():
+        spool.parent.mkdir(parents=True)
+        spool.parent.chmod(0o755)
+    _folder(spool, 0, user.pw_gid, 0o2770)
+    for name, mode in OF_ROOT.items():
+        _folder(spool / name, 0, user.pw_gid, mode)
+    for name in OF_DAEMONS:
+        _folder(spool / name, user.pw_uid, user.pw_gid, 0o2770)
+    _null(spool / 'dev/null')
+    _programs(spool / 'bin')
+    for name in STOCK_FILES:
+        _copy(STOCK_ETC / name, spool / 'etc' / name)
+    _settings(spool, server_files(site, place) | _stock_setup(spool), user.pw_gid)
+    for leftover in place.fax_inbox.glob('.*'):
+        leftover.unlink(missing_ok=True)
+    password = _crypted(secrets.hfaxd)
+    write_whole(spool / 'etc/hosts.hfaxd', clients_allowed(user.pw_gid, password), mode=0o600)
+    os.chown(spool / 'etc/hosts.hfaxd', user.pw_uid, user.pw_gid)
+    lay_out_modems(place, site, secrets)
+
+
+def lay_out_modems(place: Place, site: Site, secrets: Secrets) -> None:
+    """Write what the site's modems read; they read it when they start."""
+    gid = pwd.getpwnam(USER).pw_gid
+    for modem in place.modems(site.fax_server.modems):
+        _settings(place.fax_spool, modem_files(site, place, modem), gid)
+        write_whole(place.fax_spool / 'modems' / modem.name, modem_program(site, place, modem, secrets), mode=0o600)
+
+
+def free_device(place: Place, name: str) -> None:
+    """Tidy up after programs that were killed: let Mesa read what they were receiving, and remove their lock of the modem.
+
+    A file in reception is uucp's alone, and nobody is told of it when its faxgetty is killed.
+    """
+    for file in (place.fax_spool / 'recvq').glob('fax*.tif'):
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                os.fchmod(handle, 0o640)
+        finally:
+            os.close(handle)
+    lock = place.fax_spool / 'locks' / f'LCK..{name}'
+    if lock.exists() and not _lives(lock.read_text()):
+        lock.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A program of the fax server: its words, what it may do beyond its files, the device that must be there first, or that it makes."""
+
+    name: str
+    argv: tuple[str, ...]
+    powers: tuple[str, ...]
+    device: Path | None = None
+    makes: Path | None = None
+
+
+def parts(place: Place, site: Site) -> Iterator[Part]:
+    """The programs of a site's fax server, in the order of starting."""
+    spool = str(place.fax_spool)
+    modems = place.modems(site.fax_server.modems)
+    for modem in modems:
+        yield Part(f'modem {modem.name}', (PROGRAMS['iaxmodem'], _name_for_iaxmodem(place, modem)), WITH_DEVICES, makes=modem.device)
+    if modems:
+        yield Part('faxq', (PROGRAMS['faxq'], '-D', '-q', spool), WITH_DEVICES)
+        loopback = ('-l', '127.0.0.1', '-i', str(place.ports.hfaxd))
+        yield Part('hfaxd', (PROGRAMS['hfaxd'], '-d', '-q', spool, *loopback), (*AS_UUCP, 'sys_chroot'))
+    for modem in modems:
+        yield Part(f'faxgetty {modem.name}', (PROGRAMS['faxgetty'], '-q', spool, modem.name), WITH_DEVICES, modem.device)
+
+
+def _name_for_iaxmodem(place: Place, modem: Modem) -> str:
+    """It takes a name below /etc/iaxmodem, which is the machine's; ours lead from there into the spool."""
+    return f'../..{place.fax_spool}/modems/{modem.name}'
+
+
+def _folder(folder: Path, uid: int, gid: int, mode: int) -> None:
+    folder.mkdir(exist_ok=True)
+    os.chown(folder, uid, gid)
+    folder.chmod(mode)
+
+
+def _null(device: Path) -> None:
+    """hfaxd, which locks itself into the spool, wants this device there and may not make it."""
+    if not device.exists():
+        with suppress(PermissionError):                # a container may not either; then a file must do
+            os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        device.touch()
+        device.chmod(0o666)
+
+
+def _programs(folder: Path) -> None:
+    """HylaFAX's own scripts, which it looks for in its spool, and ours: root's, so that no daemon can change them."""
+    _folder(folder, 0, 0, 0o755)
+    for source in (STOCK / 'bin').iterdir():
+        target = folder / source.name
+        if source.is_symlink():
+            target.unlink(missing_ok=True)
+            target.symlink_to(source.readlink())
+        elif source.is_file():
+            _copy(source, target)
+    for name in SCRIPTS:
+        _copy(FOLDER / name, folder / name)
+        (folder / name).chmod(0o755)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    aside = target.with_name(f'.{target.name}')
+    shutil.copy2(source, aside)
+    aside.replace(target)
+
+
+def _settings(spool: Path, files: Mapping[str, str], gid: int) -> None:
+    for name, text in files.items():
+        target = spool / name
+        if not target.exists() or target.read_text() != text:
+            write_whole(target, text, mode=0o640)
+            os.chown(target, 0, gid)
+            target.chmod(0o640)                        # also under a stricter umask
+
+
+def _stock_setup(spool: Path) -> dict[str, str]:
+    """What the package's scripts read first, for our spool."""
+    text = (STOCK_ETC / 'setup.cache').read_text()
+    return {'etc/setup.cache': text.replace(f"SPOOL='{STOCK}'", f"SPOOL='{spool}'")}
+
+
+def _crypted(password: str) -> str:
+    with warnings.catch_warnings():                    # the module goes with Python 3.13, which Mesa does not run on
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512))
+
+
+def _lives(pid: str) -> bool:
+    return pid.strip().isdigit() and Path('/proc', pid.strip()).exists()
