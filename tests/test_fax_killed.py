@@ -1,4 +1,4 @@
-"""A worker that is killed between any two things it does to disk, database or mail server: every fax is delivered, once (mission.md 5.4)."""
+"""A worker that is killed between any two things that it does: every fax is delivered, once (mission.md 5.4)."""
 from __future__ import annotations
 
 import subprocess
