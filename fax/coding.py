@@ -1,5 +1,4 @@
-"""The fax codings (ITU-T T.4, T.6) by libtiff, through Pillow: one strip is decoded at a time, from a TIFF that is written here; one page is
-encoded to G4.
+"""The fax codings (ITU-T T.4, T.6) by libtiff, through Pillow, which meets only TIFFs of one strip that are written here.
 
 A strip is looked through before: libtiff neither says how many rows a G4 strip really has nor clears those that are missing.
 """

@@ -85,7 +85,9 @@ def read_page(source: Source, directory: Directory, limits: Limits) -> Page:
     if image is None or good < min(ENOUGH_ROWS, shape.rows):
         raise Unusable(Harm.UNREADABLE)
     bad = sum(strip.bad for strip in strips)
-    harm = Harm.CUT if good + bad < shape.rows else Harm.BAD_ROWS if bad else None
+    missing = shape.rows - good - bad
+    # A damaged end of line makes one row of two.
+    harm = Harm.CUT if missing > bad else Harm.BAD_ROWS if bad else None
     return Page(image, shape.inverted, (shape.points[0], shape.points[1] * image.height / shape.rows), harm)
 
 
@@ -137,7 +139,7 @@ def _dots(source: Source, directory: Directory, width: int, rows: int) -> tuple[
     across, down = ((directory.number(source, tag) or 0.0) * factor for tag in (Tag.X_RESOLUTION, Tag.Y_RESOLUTION))
     usual = FINE_X if width <= _WIDEST_AT_FINE_X else FINER_X
     if not (across > 0 and 0.98 * min(4.0, width / usual) <= width / across <= _WIDEST_INCHES):
-        across = usual
+        across, down = usual, 0.0
     if not 0.4 <= down / across <= 2.2:
         down = SUPERFINE_Y if across == FINER_X else STANDARD_Y if rows < _STANDARD_BELOW else FINE_Y
     return across, down

@@ -4,6 +4,7 @@ The same pages, title and date give the same bytes.
 """
 from __future__ import annotations
 
+from math import ceil
 from typing import BinaryIO
 
 PRODUCER = 'Mesa'
@@ -28,7 +29,8 @@ class PdfWriter:
     def add(self, width: int, rows: int, points: tuple[float, float], g4: bytes, inverted: bool) -> None:
         """A page of `width` x `rows` pixels on paper of `points` (1/72 inch); `inverted` when white in the coding is black."""
         page = _FIRST_FREE + 3 * len(self._pages)
-        across, down = (f'{side:.2f}' for side in points)
+        # A little less than the whole, or poppler makes one pixel more of it at the page's own resolution.
+        across, down = (str((ceil(side * 1000) - 1) / 1000) for side in points)
         self._object(page, f'<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {across} {down}] /Contents {page + 1} 0 R '
                            f'/Resources << /ProcSet [/PDF /ImageB] /XObject << /F {page + 2} 0 R >> >> >>'.encode())
         self._stream(page + 1, '', f'q {across} 0 0 {down} 0 0 cm /F Do Q'.encode())
