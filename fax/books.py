@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, TextClause, exists, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, TextClause, exists, func, insert, select, text, update
 
 from config.values import Site
 from fax.arrival import Arrival
@@ -73,6 +73,13 @@ class FaxBook:
         """Faxes that have a way to go before their letter is in the outbox, in order of arrival; not those that a person holds."""
         with self.db.read() as connection:
             return rows(connection, _IN_WORK, faxes.c.state.in_([state.value for state in WORKED_ON]), faxes.c.on_hold.is_(False))
+
+    def counts(self) -> dict[FaxState, int]:
+        """How many faxes are in each state."""
+        with self.db.read() as connection:
+            found = {FaxState(state): int(many) for state, many in connection.execute(
+                select(faxes.c.state, func.count()).group_by(faxes.c.state))}
+        return {state: found.get(state, 0) for state in FaxState}
 
     def step(self, fax: Fax, state: FaxState, told: str, now: datetime, by: str = MESA, **columns: Any) -> bool:
         """Lead a fax from the state in which it was seen to another; False when somebody else was quicker."""

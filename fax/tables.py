@@ -45,6 +45,7 @@ faxes = Table(
     Index('faxes_of_line', 'line', 'received_at'),
     Index('faxes_worked_on', 'id', sqlite_where=text(WORKED_ON), postgresql_where=text(WORKED_ON)),
     Index('faxes_kept', 'finished_at', sqlite_where=text(KEPT), postgresql_where=text(KEPT)),
+    Index('faxes_by_state', 'state'),
     Index('faxes_by_content', 'sha256'),
     Index('faxes_by_pdf', 'pdf_sha256'),
 )

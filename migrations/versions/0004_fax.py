@@ -61,6 +61,7 @@ def upgrade() -> None:
     op.create_index('faxes_of_line', 'faxes', ['line', 'received_at'])
     op.create_index('faxes_worked_on', 'faxes', ['id'], **_only(WORKED_ON))
     op.create_index('faxes_kept', 'faxes', ['finished_at'], **_only(KEPT))
+    op.create_index('faxes_by_state', 'faxes', ['state'])
     op.create_index('faxes_by_content', 'faxes', ['sha256'])
     op.create_index('faxes_by_pdf', 'faxes', ['pdf_sha256'])
     op.create_table(
