@@ -37,6 +37,9 @@ def fold(rows: Sequence[Row], login_of: Callable[[str], str] = str) -> CallRecor
     return _Call(cel, queue, own, login_of).record()
 
 
+NO_MODEM = {'busy': 'fax_busy', 'unavailable': 'fax_unavailable'}
+
+
 class _Call:
     """The rows of one call, sorted by kind, and the questions that are asked of them."""
 
@@ -130,8 +133,8 @@ class _Call:
 
     def _disposition(self, incoming: bool, talked: bool, queued: bool, kind: str, destination: str) -> str:
         """How the call ended: answered | voice_message | call_back (he will be called) | abandoned (in the queue) | no_agent_timeout |
-        fax | goodbye (we hung up) | hung_up (the caller did, before a queue) | failed (never served, or Asterisk died). One that we placed:
-        answered | busy | no_answer | failed."""
+        fax (a modem took it) | fax_busy | fax_unavailable (none could) | goodbye (we hung up) | hung_up (the caller did, before a queue) |
+        failed (never served, or Asterisk died). One that we placed: answered | busy | no_answer | failed."""
         if talked:
             return 'answered'
         if 'MESA_MESSAGE' in self.said:
@@ -143,7 +146,7 @@ class _Call:
         if queued:
             return 'abandoned' if self._gave_up() else 'no_agent_timeout'
         if kind == 'fax' or destination == 'fax':
-            return 'fax'
+            return NO_MODEM.get(self.said.get('MESA_FAX', ''), 'fax')
         if not incoming:
             return self._placed() if self._by_us() else 'failed'
         if destination == 'hangup':

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from config.place import MOST_MODEMS, Ports
 
-USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080)
+USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080, metrics=9464)
 FREE = range(20000, 32000)                             # below the range from which the kernel serves outgoing connections
 FREE_RTP = 400                                         # Asterisk skips one that is taken, so ranges may overlap
 
@@ -19,7 +19,7 @@ def usual_ports() -> Ports:
     taken: set[int] = set()
     return Ports(sip=_usual_or_free(USUAL.sip, taken), agi=_usual_or_free(USUAL.agi, taken), ami=_usual_or_free(USUAL.ami, taken),
                  rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end, lmtp=_usual_or_free(USUAL.lmtp, taken),
-                 web=_usual_or_free(USUAL.web, taken), iax=_usual_or_free(USUAL.iax, taken),
+                 web=_usual_or_free(USUAL.web, taken), metrics=_usual_or_free(USUAL.metrics, taken), iax=_usual_or_free(USUAL.iax, taken),
                  hfaxd=_usual_or_free(USUAL.hfaxd, taken), modems=_usual_or_free_row(USUAL.modems, taken))
 
 
@@ -28,7 +28,7 @@ def free_ports() -> Ports:
     taken: set[int] = set()
     start = random.SystemRandom().randrange(FREE.start, FREE.stop - FREE_RTP, 2)
     return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1,
-                 lmtp=_free(taken), web=_free(taken), iax=_free(taken), hfaxd=_free(taken), modems=_free_row(taken))
+                 lmtp=_free(taken), web=_free(taken), metrics=_free(taken), iax=_free(taken), hfaxd=_free(taken), modems=_free_row(taken))
 
 
 def missing_ports(known: Mapping[str, int], free: bool) -> dict[str, int]:

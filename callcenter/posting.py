@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from config.place import Place
@@ -20,7 +21,12 @@ def postman_of(serving: Any) -> Any:
     return Postman(
         serving.db, in_force, key=instance.secrets(in_force()).mail_key, clock=serving.clock.now, machine=lambda: datetime.now(UTC),
         maildir=instance.place.maildir, password=lambda: instance.secrets(in_force()).smtp,
-        web_url=lambda site: web_address(site, instance.place))
+        web_url=lambda site: web_address(site, instance.place), pdf=lambda name: pdf_of_fax(instance.place, name))
+
+
+def pdf_of_fax(place: Place, name: str) -> bytes:
+    """The PDF that goes with the letter of a fax. Raises FileNotFoundError."""
+    return (place.fax / 'pdf' / Path(name).name).read_bytes()
 
 
 def web_address(site: Site, place: Place) -> str:

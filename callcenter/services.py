@@ -81,6 +81,8 @@ class Serving:
             self.start_duties()
         if self.what in ('all', 'worker', 'desk'):
             services.append(self.web_service())
+        if self.what in ('all', 'worker'):
+            services.append(self.metrics_service())
         for service in services:
             service.startService()
         for service in reversed(services):
@@ -118,6 +120,11 @@ class Serving:
         confirmations = Confirmations(self.db, self.lifecycle, lambda: self.standing().site,
                                       self.instance.secrets(site).mail_key, self.clock.now)
         return WebService(self.reactor, confirmations, '127.0.0.1', self.instance.place.ports.web)
+
+    def metrics_service(self) -> Any:
+        """Figures for Prometheus, on loopback alone."""
+        from callcenter.metrics import MetricsService, registry_of
+        return MetricsService(self.reactor, registry_of(self), '127.0.0.1', self.instance.place.ports.metrics)
 
     def start_duties(self) -> None:
         """Begin the rounds of the table of duties."""

@@ -20,6 +20,7 @@ class Ports:
     rtp_end: int
     lmtp: int = 8024                                   # e-mail in
     web: int = 8080                                    # the pages
+    metrics: int = 9464                                # figures for Prometheus
     iax: int = 4569                                    # Asterisk's, towards the modems; UDP
     hfaxd: int = 4559                                  # HylaFAX's clients
     modems: int = 4670                                 # the first of MOST_MODEMS, UDP: each modem has one

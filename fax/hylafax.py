@@ -14,6 +14,7 @@ import pexpect
 
 from fax.jobs import Told
 from fax.numbers import dialled
+from fax.values import FaxError
 
 HOST = '127.0.0.1'
 USER = 'mesa'
@@ -34,7 +35,7 @@ SAID = 300                                             # characters of a program
 LOOKED_BACK = 200                                      # characters in which the prompt is looked for: a list may be long
 
 
-class HylafaxError(Exception):
+class HylafaxError(FaxError):
     """HylaFAX did not do it: what, where, and what to do. `final`: asked again, it would say the same."""
 
     def __init__(self, message: str, final: bool = False) -> None:

@@ -6,10 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from fax.values import FaxError
+
 MINUTE_S = 60
 
 
-class SendingError(Exception):
+class SendingError(FaxError):
     """Why a fax is not sent, in a sentence for the operator."""
 
 

@@ -17,10 +17,11 @@ from time import monotonic
 from config.values import Site
 from fax.hylafax import Hylafax, HylafaxError
 from fax.job_book import MOST_SUBMISSIONS, JobBook
-from fax.jobs import Attempt, FaxJob, JobState, SendingError, Told
+from fax.jobs import Attempt, FaxJob, JobState, Told
 from fax.numbers import sender_number
 from fax.outgoing import sheets_file
 from fax.transfer_log import attempts_in
+from fax.values import FaxError
 from storage.engine import DatabaseUnavailable
 
 log = logging.getLogger('mesa.fax')
@@ -83,7 +84,7 @@ class Sending:
                 self._vanished(job)
         except DatabaseUnavailable:
             raise
-        except (HylafaxError, OSError, SendingError) as error:
+        except (FaxError, OSError) as error:
             log.warning('fax %s: %s', job.id, error)
             self.book.note(job, str(error))
 

@@ -112,7 +112,8 @@ def test_a_postgresql_that_cannot_start_is_a_complaint(tmp_path: Path, monkeypat
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_folios, 'REPEATS', FEW)
-    monkeypatch.setattr(bench_folios, 'MOST_RATIO', 1000.0)
+    monkeypatch.setattr(bench_folios, 'MOST_RATIO', 1000.0)                 # what is tried is the command: other tests take the machine
+    monkeypatch.setattr(bench_folios, 'MOST_P99_MS', dict.fromkeys(bench_folios.MOST_P99_MS, 10_000.0))
     arguments = ['folios', '--sizes', '4000,2000', '--database', 'sqlite', '--scratch', str(tmp_path)]
     told = CliRunner().invoke(bench, arguments)
     assert told.exit_code == 0, told.output

@@ -42,6 +42,7 @@ LETTERS: Mapping[str, str] = {
     'reopened': 'reabierto', 'cancelled': 'cancelado', 'merged': 'duplicado', 'closed': 'cerrado', 'confirm': 'solicitud de confirmación',
     'handover': 'turnado al grupo', 'complaint': 'queja', 'escalation': 'escalamiento', 'problem_proposed': 'posible falla',
     'problem_progress': 'avance de la falla', 'bounce': 'correo devuelto', 'warning': 'advertencia',
+    'fax': 'fax', 'fax_rejected': 'aviso de fax rechazado',
 }
 SENDINGS: Mapping[str, str] = {
     'waiting': 'en espera', 'sending': 'enviándose', 'sent': 'enviado', 'failed': 'no entregado', 'doubtful': 'entrega dudosa',

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import click
 
-from callcenter.commands.fax_sending import cancel, send, status
+from callcenter.commands import fax_received, fax_sending
 
 
 @click.group()
@@ -11,6 +11,7 @@ def fax() -> None:
     """Faxes that came in, and those that we send."""
 
 
-fax.add_command(send)
-fax.add_command(status)
-fax.add_command(cancel)
+for command in (fax_received.list_, fax_received.show, fax_received.hold, fax_received.release, fax_received.resend,
+                fax_received.quarantine, fax_received.discard, fax_received.save,
+                fax_sending.send, fax_sending.status, fax_sending.cancel):
+    fax.add_command(command)

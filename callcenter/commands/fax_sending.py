@@ -3,14 +3,12 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from callcenter.console import Complaint, print_json, say
+from callcenter.console import print_json, say
 from callcenter.faxing_out import documents_of
 from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
@@ -18,7 +16,7 @@ from config.phones import e164
 from config.values import Site
 from fax.documents import read_document
 from fax.job_book import JobBook
-from fax.jobs import Attempt, FaxJob, JobState, Order, SendingError
+from fax.jobs import Attempt, FaxJob, JobState, Order
 from fax.outgoing import send as send_fax
 from ticketing.folios import FolioBook
 
@@ -50,7 +48,7 @@ def send(reading: Reading, file: Path, number: str, line: str | None, client: st
     site = reading.site()
     order = Order(number=number, by=by[:64], client=client, line=line and (e164(line) or line), folio=folio, max_tries=tries,
                   max_dials=dials)
-    with reading.database() as database, refusals():
+    with reading.database() as database:
         book = JobBook(database)
         job = send_fax(book, FolioBook(database), site, documents_of(reading.place()), order, file.name, read_document(file),
                        reading.now(site))
@@ -75,7 +73,7 @@ def send(reading: Reading, file: Path, number: str, line: str | None, client: st
 def status(reading: Reading, id_: int | None, client: str | None, folio: str | None, limit: int, as_json: bool) -> None:
     """List the faxes that we send, the newest first; with JOB show one, and every call that was made for it."""
     site = reading.site()
-    with reading.database() as database, refusals():
+    with reading.database() as database:
         book = JobBook(database)
         if id_ is not None:
             job, attempts = book.get(id_), book.attempts(id_)
@@ -101,22 +99,13 @@ def status(reading: Reading, id_: int | None, client: str | None, folio: str | N
 def cancel(reading: Reading, id_: int, by: str, as_json: bool) -> None:
     """Give up a fax that is not sent yet; one that is on its way is cut."""
     site = reading.site()
-    with reading.database() as database, refusals():
+    with reading.database() as database:
         job = JobBook(database).cancel(id_, by, reading.now(site))
     if as_json:
         print_json(facts_of(job))
     else:
         say(f'Fax {job.id} is cancelled.' if not job.is_open else
             f'Fax {job.id} is being cancelled: HylaFAX is told within seconds. See: mesa fax status {job.id}')
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """What cannot be done, as a sentence."""
-    try:
-        yield
-    except SendingError as error:
-        raise Complaint(str(error)) from error
 
 
 def followed(book: JobBook, job: FaxJob, quiet: bool) -> FaxJob:

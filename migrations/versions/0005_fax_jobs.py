@@ -1,6 +1,6 @@
 """Faxes that we send, and each call that was made for them.
 
-Revision: 0005_fax_jobs, after 0004_fax
+Revision: 0005, after 0004
 """
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from alembic import op
 
 from storage.types import Exact, RowId, UtcDateTime
 
-revision = '0005_fax_jobs'
-down_revision = '0004_fax'
+revision = '0005'
+down_revision = '0004'
 branch_labels = None
 depends_on = None
 

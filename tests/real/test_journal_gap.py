@@ -369,13 +369,18 @@ def test_the_link_is_cut_for_a_minute_under_a_dozen_calls(office: RealMesa, book
     assert len(fallback) == 1 and books.ended(fallback[0].linkedid).folio == books.only_folio(fallback[0].linkedid).number
 
 
+def session_of(office: RealMesa, user: str) -> str | None:
+    """The number of a manager session; the console lists none while one is just coming or going."""
+    sessions = [line.split() for line in office.asterisk_cli('manager show connected').splitlines()]
+    return next((columns[4] for columns in sessions if columns[:1] == [user]), None)
+
+
 def test_asterisk_ends_the_session(office: RealMesa, books: Books) -> None:
     until('the link is up', lambda: link_is(office, 'up'))
-    sessions = [line.split() for line in office.asterisk_cli('manager show connected').splitlines()]
-    session = next(columns for columns in sessions if columns[:1] == ['mesa'])
+    session = until('the session is listed', lambda: session_of(office, 'mesa'))
     log = office.root / 'log' / 'mesa.log'
     before = log.read_text().count('AMI link up')
-    office.asterisk_cli(f'manager kick session {session[4]}')
+    office.asterisk_cli(f'manager kick session {session}')
     with Ear(office, OPEN, '5555550107') as ear:
         abandons(ear)
     until('the link is back', lambda: log.read_text().count('AMI link up') > before)

@@ -23,6 +23,8 @@ _SAMPLES: dict[str, Any] = {
     'first_contact': False, 'into': '22857150', 'verified': True, 'score': 5, 'close_call_id': 7, 'step': '80 %',
     'used_s': 11_520, 'resolve_s': 14_400,
     'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
+    'reference': 'F22857141', 'caller': '5555550177', 'caller_name': 'PAPELERIA LUNA', 'pages': 7, 'sent_pages': 5, 'most_pages': 5,
+    'damage': ['la página 3 llegó dañada'], 'cut': False, 'held_until': None, 'again': False, 'instead_of': None, 'pdf': None,
     'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
 }
 _STATES = {
@@ -41,7 +43,7 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
         'summary': 'No puedo abrir mi correo desde esta mañana.',
         'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
         'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
-        'due': (now + timedelta(hours=1)).isoformat()}
+        'due': (now + timedelta(hours=1)).isoformat(), 'received_at': now.isoformat()}
     own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
     return Outgoing(
         id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),

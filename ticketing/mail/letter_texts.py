@@ -50,6 +50,9 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     'problem_progress': ('problem_id', 'title', 'text'),
     'bounce': ('recipient', 'diagnostic'),
     'warning': ('text',),
+    'fax': ('reference', 'caller', 'caller_name', 'pages', 'sent_pages', 'most_pages', 'damage', 'cut', 'received_at', 'held_until',
+            'again', 'instead_of', 'pdf'),
+    'fax_rejected': ('reference', 'caller', 'caller_name', 'pages', 'most_pages', 'received_at'),
 }
 SPOKEN = "EEEE d 'de' MMMM 'de' y, HH:mm 'h'"
 

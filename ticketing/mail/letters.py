@@ -4,7 +4,9 @@ Every fact is somebody else's text: control characters go at the door, HTML is e
 """
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -45,10 +47,16 @@ class _LetterPolicy(EmailPolicy):
 POLICY = _LetterPolicy(**{name: getattr(SMTP, name) for name in ('linesep', 'raise_on_defect')}, cte_type='7bit')
 
 
-def letter(row: Outgoing, site: Site, key: str, web_url: str, now: datetime) -> EmailMessage:
+def no_pdfs(name: str) -> bytes:
+    """For who sends no faxes."""
+    raise FileNotFoundError(name)
+
+
+def letter(row: Outgoing, site: Site, key: str, web_url: str, now: datetime, pdf: Callable[[str], bytes] = no_pdfs) -> EmailMessage:
     """The letter that a row of the outbox asks for. `key` makes its tokens, `web_url` is under which our pages are reached.
 
-    Raises LetterError when the recipient is no address or no template can say it.
+    `pdf` reads the PDF of a fax by its file name; its SHA-256 stands in the row. Raises LetterError when the recipient is no address, no
+    template can say it, or what should go with it is not there.
     """
     if not is_address(row.recipient):
         raise LetterError(f'{row.recipient!r} is not an address that mail can be sent to')
@@ -71,7 +79,19 @@ def letter(row: Outgoing, site: Site, key: str, web_url: str, now: datetime) -> 
         message[POSSIBLE_DUPLICATE] = 'yes'
     message.set_content(texts.text)
     message.add_alternative(texts.html, subtype='html')
+    if row.facts.get('pdf'):
+        _attach(message, row.facts['pdf'], pdf)
     return message
+
+
+def _attach(message: EmailMessage, told: Mapping[str, str], pdf: Callable[[str], bytes]) -> None:
+    try:
+        content = pdf(told['file'])
+    except FileNotFoundError as error:
+        raise LetterError(f'{told["file"]} is not there any more') from error
+    if hashlib.sha256(content).hexdigest() != told['sha256']:
+        raise LetterError(f'{told["file"]} is not the file that was converted: its SHA-256 differs')
+    message.add_attachment(content, maintype='application', subtype='pdf', filename=told['file'])
 
 
 def is_address(text: str) -> bool:

@@ -12,7 +12,7 @@ from ssl import SSLContext
 
 from config.values import MailSettings, Site
 from storage.engine import Database, DatabaseUnavailable
-from ticketing.mail.letters import LetterError, letter
+from ticketing.mail.letters import LetterError, letter, no_pdfs
 from ticketing.mail.maildir import Maildir
 from ticketing.mail.outbox import Outbox, Outgoing
 from ticketing.mail.outdated import outdated
@@ -31,12 +31,13 @@ class Postman:
     """Delivers what is due, one letter and one recipient at a time.
 
     `clock` is Mesa's, `machine` the machine's own. `web_url` tells under which address our pages are reached; `key` makes tokens;
-    `password` is asked for when a connection is made.
+    `password` is asked for when a connection is made; `pdf` reads the PDF of a fax.
     """
 
     def __init__(self, db: Database, site: Callable[[], Site], key: str, clock: Callable[[], datetime], machine: Callable[[], datetime],
                  maildir: Path, password: Callable[[], str] = str, web_url: Callable[[Site], str] = lambda site: site.mail.page_url,
-                 carrier: Callable[[MailSettings], Carrier] | None = None, tls: SSLContext | None = None) -> None:
+                 carrier: Callable[[MailSettings], Carrier] | None = None, tls: SSLContext | None = None,
+                 pdf: Callable[[str], bytes] = no_pdfs) -> None:
         self._db = db
         self._outbox = Outbox(db)
         self._site = site
@@ -44,6 +45,7 @@ class Postman:
         self._clock = clock
         self._machine = machine
         self._web_url = web_url
+        self._pdf = pdf
         self._carrier = carrier or (lambda mail: SmtpServer(mail, password, tls) if mail.smtp else Maildir(maildir))
         self._arrived: dict[int, Outgoing] = {}        # accepted, and the database did not take it down yet
         self._rests = 0
@@ -95,7 +97,7 @@ class Postman:
     def _deliver(self, row: Outgoing, site: Site, carrier: Carrier) -> bool:
         """One attempt from beginning to end; False when the server should rest."""
         try:
-            data = letter(row, site, self._key, self._web_url(site), self._clock()).as_bytes()
+            data = letter(row, site, self._key, self._web_url(site), self._clock(), self._pdf).as_bytes()
         except LetterError as error:
             self._outbox.refused(row, str(error), self._clock())
             return True

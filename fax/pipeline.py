@@ -1,0 +1,229 @@
+"""The way of a fax: from the spool into the books, page by page into a PDF, and into the outbox at its hour (mission.md 5.1-5.4).
+
+A round does what can be done now, one step and one transaction after the other; it may be cut off anywhere, and the next one goes on. What
+fails for want of disk or database stays where it is. A fax that makes trouble keeps no other waiting.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
+from pathlib import Path
+
+from config.values import Line, Override, Site
+from fax.books import OF_NOBODY, FaxBook, step
+from fax.convert import Unconvertible, convert, count
+from fax.delivery import queue
+from fax.notices import alerts, pdf_name, rejection
+from fax.policy import judge, may_leave, policy_of, release_at
+from fax.spool import Found, Spool
+from fax.values import Fax, FaxState
+from storage.engine import DatabaseUnavailable
+from ticketing.notices import send
+
+log = logging.getLogger('mesa.fax')
+SWEEP = timedelta(minutes=1)
+REST = timedelta(minutes=1)                            # of a fax that a full disk or a defect of ours keeps from going on
+EMPTY = 'no trae ninguna página que se pueda leer'
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where our copies stand: `tiffs` by SHA-256, `pdfs` by reference."""
+
+    tiffs: Path
+    pdfs: Path
+
+    def tiff(self, fax: Fax) -> Path:
+        """The fax as it came."""
+        return self.tiffs / f'{fax.sha256}.tif'
+
+    def pdf(self, fax: Fax) -> Path:
+        """The fax as it goes."""
+        return self.pdfs / pdf_name(fax.reference)
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """`now` is Mesa's; `arrived` is when a fax came, of the machine's time at which it was written; `machine` the machine's own."""
+
+    now: Callable[[], datetime]
+    arrived: Callable[[datetime], datetime]
+    machine: Callable[[], datetime]
+
+
+class Pipeline:
+    """The duty that works on received faxes. Raises DatabaseUnavailable."""
+
+    def __init__(self, book: FaxBook, spool: Spool, folders: Folders, site: Callable[[], Site],
+                 overrides: Callable[[datetime], Sequence[Override]], clocks: Clocks) -> None:
+        self._book = book
+        self._spool = spool
+        self._folders = folders
+        self._site = site
+        self._overrides = overrides
+        self._clocks = clocks
+        for folder in (folders.tiffs, folders.pdfs):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._rests: dict[str, datetime] = {}
+        self._swept_at: datetime | None = None
+
+    def round(self) -> int:
+        """Take in what came, and lead every fax on; how many steps were done. Once a minute it looks for what no hook announced."""
+        with self._alone() as alone:
+            return self._take_in() + self._lead_on() if alone else 0
+
+    def _take_in(self) -> int:
+        announced = [(stem, self._spool.announced_fax) for stem in self._spool.announced()]
+        return sum(self._guarded(stem, partial(self._record, stem, look)) for stem, look in [*announced, *self._strays()])
+
+    def _strays(self) -> Iterator[tuple[str, Callable[[str], Found]]]:
+        machine_now = self._clocks.machine()
+        if self._swept_at is not None and machine_now - self._swept_at < SWEEP:
+            return
+        for stem in self._spool.strays(machine_now.timestamp()):
+            log.warning('fax file %s was announced by no hook; it is taken in now', stem)
+            yield stem, self._spool.stray_fax
+        self._swept_at = machine_now
+
+    def _record(self, stem: str, look: Callable[[str], Found]) -> bool:
+        """Our copy first, then the books, then the spool is cleared: at every instant somebody has the fax."""
+        found = look(stem)
+        content = found.content or b''
+        sha256 = self._spool.keep(content) if content else ''
+        written = datetime.fromtimestamp(found.written_at, UTC)
+        received_at = self._clocks.arrived(min(written, self._clocks.machine()))
+        fax = self._book.record(found.arrival, sha256, len(content), received_at, self._site(), self._clocks.now())
+        if fax is not None:
+            log.info('fax %s of %d bytes from modem %s is in the books', fax.reference, fax.size, fax.device or '?')
+        self._spool.forget(stem)
+        return fax is not None
+
+    def _lead_on(self) -> int:
+        """Each fax as far as it can go now, in order of arrival."""
+        return sum(self._lead(fax) for fax in self._book.working())
+
+    def _lead(self, fax: Fax) -> int:
+        done = 0
+        while fax.state in STEPS and self._guarded(fax.reference, partial(STEPS[fax.state], self, fax)):
+            fax = self._book.get(fax.reference)
+            done += 1
+        return done
+
+    def _guarded(self, what: str, work: Callable[[], bool]) -> bool:
+        """Whether the work was done. What cannot be done now rests for a while, and nothing else waits for it."""
+        if self._rests.get(what, self._clocks.machine()) > self._clocks.machine():
+            return False
+        try:
+            done = work()
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            log.exception('fax %s cannot go on now (%s): tried again in %s', what, error, REST)
+            self._rests[what] = self._clocks.machine() + REST
+            return False
+        self._rests.pop(what, None)
+        return done
+
+    def _count(self, fax: Fax) -> bool:
+        now, site = self._clocks.now(), self._site()
+        line = site.lines.get(fax.line or '')
+        if line is None:
+            return self._quarantine(fax, OF_NOBODY, now)
+        try:
+            pages = self._pages(fax)
+        except Unconvertible as error:
+            return self._quarantine(fax, str(error), now)
+        if not pages:
+            return self._quarantine(fax, EMPTY, now)
+        verdict = judge(policy_of(site, fax.client), pages, fax.reason, fax.all_pages)
+        if verdict.rejected:
+            return self._reject(fax, pages, line, now)
+        return self._book.step(fax, FaxState.COUNTED, in_words(pages), now, pages=pages)
+
+    def _pages(self, fax: Fax) -> int:
+        """How many pages the TIFF lists; none when there is no TIFF. Raises Unconvertible."""
+        return count(self._folders.tiff(fax)).pages if fax.sha256 else 0
+
+    def _convert(self, fax: Fax) -> bool:
+        now, site = self._clocks.now(), self._site()
+        verdict = judge(policy_of(site, fax.client), fax.pages or 0, fax.reason, fax.all_pages)
+        client = site.clients.get(fax.client or '')
+        title = f'Fax {fax.reference} para {client.name if client else fax.client}'
+        try:
+            made = convert(self._folders.tiff(fax), self._folders.pdf(fax), pages_wanted=verdict.pages, title=title,
+                                      received=fax.received_at)
+        except Unconvertible as error:
+            return self._quarantine(fax, str(error), now)
+        told = '; '.join([f'PDF de {in_words(made.written_pages)}, {made.size} bytes', *made.damage])
+        return self._book.step(fax, FaxState.CONVERTED, told, now, pages=max(fax.pages or 0, made.pages_in_file),
+                               sent_pages=made.written_pages, damage=list(made.damage), pdf_sha256=made.sha256, pdf_size=made.size)
+
+    def _release(self, fax: Fax) -> bool:
+        """At once, or held until the line opens (mission.md 5.3)."""
+        now, site = self._clocks.now(), self._site()
+        line = site.lines.get(fax.line or '')
+        if line is None:
+            return self._quarantine(fax, OF_NOBODY, now)
+        due = fax.release_at or release_at(site, line, self._overrides(now), fax.received_at)
+        if due > now:
+            local = due.astimezone(site.calendars[line.calendar].zone)
+            return self._book.step(fax, FaxState.HELD, f'se guarda hasta {local:%Y-%m-%d %H:%M}', now, release_at=due)
+        return self._queue(replace(fax, release_at=due), line, now)
+
+    def _let_go(self, fax: Fax) -> bool:
+        """A held fax leaves when its time has come."""
+        now, site = self._clocks.now(), self._site()
+        if not may_leave(site, fax, self._overrides(now), now):
+            return False
+        line = site.lines.get(fax.line or '')
+        return self._quarantine(fax, OF_NOBODY, now) if line is None else self._queue(fax, line, now)
+
+    def _queue(self, fax: Fax, line: Line, now: datetime) -> bool:
+        """Facts before effects: state and letter in one transaction."""
+        site = self._site()
+        with self._book.db.write() as connection:
+            return queue(connection, fax, line, line.email, site, now)
+
+    def _reject(self, fax: Fax, pages: int, line: Line, now: datetime) -> bool:
+        site = self._site()
+        told = f'{in_words(pages)} o más: el contrato rechaza los faxes de más de {policy_of(site, fax.client).fax_pages}'
+        with self._book.db.write() as connection:
+            done = step(connection, fax, FaxState.REJECTED, told, now, pages=pages, finished_at=now)
+            if done:
+                send(connection, [rejection(replace(fax, pages=pages), line, site)], site, now, now)
+            return done
+
+    def _quarantine(self, fax: Fax, why: str, now: datetime) -> bool:
+        site = self._site()
+        with self._book.db.write() as connection:
+            done = step(connection, fax, FaxState.QUARANTINED, why, now, problem=why)
+            if done:
+                log.warning('fax %s is in quarantine', fax.reference)
+                send(connection, alerts(fax, site, 'quarantine', f'quedó en cuarentena: {why}'), site, now, now)
+            return done
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether nobody else works on these folders; the lock falls with its process."""
+        with (self._folders.tiffs / '.lock').open('a') as handle:
+            try:
+                flock(handle, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def in_words(pages: int) -> str:
+    """A number of pages in Spanish."""
+    return '1 página' if pages == 1 else f'{pages} páginas'
+
+
+STEPS: dict[FaxState, Callable[[Pipeline, Fax], bool]] = {
+    FaxState.RECEIVED: Pipeline._count, FaxState.COUNTED: Pipeline._convert, FaxState.CONVERTED: Pipeline._release,
+    FaxState.HELD: Pipeline._let_go}
