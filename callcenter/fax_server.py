@@ -77,6 +77,7 @@ def lay_out(place: Place, site: Site, secrets: Secrets) -> None:
     _settings(spool, server_files(site, place) | _stock_setup(spool), user.pw_gid)
     for leftover in place.fax_inbox.glob('.*'):
         leftover.unlink(missing_ok=True)
+    _readable_log(spool / 'log/xferfaxlog', user.pw_uid, user.pw_gid)
     password = _crypted(secrets.hfaxd)
     write_whole(spool / 'etc/hosts.hfaxd', clients_allowed(user.pw_gid, password), mode=0o600)
     os.chown(spool / 'etc/hosts.hfaxd', user.pw_uid, user.pw_gid)
@@ -152,6 +153,13 @@ def _null(device: Path) -> None:
             os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         device.touch()
         device.chmod(0o666)
+
+
+def _readable_log(file: Path, uid: int, gid: int) -> None:
+    """HylaFAX would make its log of calls for itself alone; Mesa reads there how long they were."""
+    file.touch()
+    os.chown(file, uid, gid)
+    file.chmod(0o640)
 
 
 def _programs(folder: Path) -> None:

@@ -43,7 +43,9 @@ def send(mesa: RealMesa, letter: Path, number: str, *more: str) -> dict[str, Any
     done = mesa.mesa('fax', 'send', '--to', number, '--wait', *more, str(letter), patience_s=SENT_S)
     told = mesa.json('fax', 'status', '--limit', '1')[0]
     assert done.returncode == (told['state'] != 'sent'), done.stdout + done.stderr
-    return dict(mesa.json('fax', 'status', str(told['id'])))
+    told = dict(mesa.json('fax', 'status', str(told['id'])))
+    print(told)
+    return told
 
 
 def until(mesa: RealMesa, job: int, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
