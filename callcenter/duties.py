@@ -21,6 +21,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter.call_back_places import Forgotten, call_back_round
     from callcenter.close_calling import close_calling_of
     from callcenter.faxing import fax_rounds
+    from callcenter.faxing_out import forget_documents, sending_of
     from callcenter.mailing import held_rounds, mail_rounds
     from callcenter.posting import postman_of
     bring_in, poll = mail_rounds(serving)
@@ -39,6 +40,8 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('faxes', 1.0, faxes.work),
         Duty('post', 1.0, postman_of(serving).round),
         Duty('close calls', 1.0, close_calling_of(serving).round),
+        Duty('faxes out', 2.0, sending_of(serving).round),
+        Duty('documents of faxes', 3600.0, forget_documents(serving)),
         Duty('retention', 3600.0, expiring.expire(serving)),
         Duty('fax retention', 3600.0, faxes.expire),
         Duty('sweep of files', 86_400.0, expiring.sweep(serving)),
