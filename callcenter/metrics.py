@@ -87,7 +87,7 @@ class FaxFigures(Collector):
 
     def _spool(self) -> Iterator[Any]:
         waiting = sum(_files(self._instance.place.fax_spool / folder, '.tif') for folder in ('inbox', 'recvq'))
-        yield GaugeMetricFamily('mesa_fax_spool_files', 'Files of faxes in the spool: in reception, or not in the books yet.', value=waiting)
+        yield GaugeMetricFamily('mesa_fax_spool_files', 'Faxes in the spool: in reception, or not in the books yet.', value=waiting)
 
 
 class Metrics(Resource):
