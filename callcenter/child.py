@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
 STEADY_S = 10.0                                        # a child that lived this long starts again without delay
-DEVICE_EVERY_S = 0.1
+READY_EVERY_S = 0.1
 LONGEST_LOG = 20_000_000
 # A session of its own, so that Ctrl-C reaches the supervisor alone; and no child outlives it, however it ends.
 LEASH = ('setsid', 'setpriv', '--pdeathsig', 'KILL')
@@ -31,7 +31,7 @@ def leash(*options: str) -> tuple[str, ...]:
 class Task:
     """A program to keep running: its words, its log, and how long it may take to stop.
 
-    `device` must be there before it starts; `before` is called before every start.
+    It starts when `ready` says so; then `before` is called, at every start.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Task:
     log: Path
     stop_s: float
     leash: tuple[str, ...] = field(default_factory=leash)
-    device: Path | None = None
+    ready: Callable[[], bool] = lambda: True
     before: Callable[[], object] = lambda: None
 
 
@@ -70,8 +70,8 @@ class Child(ProcessProtocol):
 
     def start(self) -> None:
         """Start the program; its words go to its log."""
-        if self.task.device and not self.task.device.exists():
-            self._restart = self._reactor.callLater(DEVICE_EVERY_S, self.start)
+        if not self.task.ready():
+            self._restart = self._reactor.callLater(READY_EVERY_S, self.start)
             return
         self._restart = None
         self.task.before()
@@ -113,6 +113,10 @@ class Child(ProcessProtocol):
         await self._stopped
         if force.active():
             force.cancel()
+
+    def start_anew(self) -> None:
+        """End the program, if it runs, to have it started again."""
+        self._signal('TERM')
 
     def _signal(self, name: str) -> None:
         if self.transport:

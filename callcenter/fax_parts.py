@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThread
 from callcenter.child import Child, Task
 from callcenter.fax_server import Part, free_device, lacking, lay_out, parts, wanted
 from callcenter.instance import Instance
+from callcenter.loopback import hear_only
 from config.place import Modem
 from config.values import Site
 from fax.modems import DOWN, modems_now
@@ -127,13 +128,37 @@ class FaxParts:
         end_strays(part.argv for part in new if part not in self._children)
         for part in new:
             if part not in self._children and not self._stopping:
-                self._children[part] = Child(self._reactor, self._task(part), self._changed, self._report)
+                self._children[part] = Child(self._reactor, self._task(part), partial(self._part_changed, part), self._report)
                 self._children[part].start()
         self._changed()
 
     def _task(self, part: Part) -> Task:
         return Task(part.name, part.argv, self._instance.place.log / f'{part.name.replace(" ", "-")}.log', STOP_S, guarded(part.powers),
-                    part.device, partial(self._before, part))
+                    partial(self._ready, part), partial(self._before, part))
+
+    def _part_changed(self, part: Part) -> None:
+        """Who uses a modem that has ended holds a terminal that is no longer there."""
+        self._changed()
+        if part.makes and part in self._children and self._children[part].pid is None and not self._stopping:
+            for user, child in self._children.items():
+                if user.device == part.makes:
+                    child.start_anew()
+
+    def _ready(self, part: Part) -> bool:
+        """Whether a program can start: its modem is there, and hears nobody but this machine."""
+        if part.device is None:
+            return True
+        guard = next((child.pid for made, child in self._children.items() if made.makes == part.device), None)
+        if guard is None or not part.device.exists():
+            return False
+        try:
+            return any(hear_only(pid, part.port) for pid in _children_of(guard))
+        except FileNotFoundError:
+            return False                               # it ended meanwhile
+        except OSError as error:
+            self._report(f'  warning: modem {part.device.name} listens on UDP port {part.port} of every address, and takes a call from '
+                         f'whoever sends one. Here it cannot be closed to the network ({error.strerror}): let a firewall do it.')
+            return True
 
     def _before(self, part: Part) -> None:
         """Nothing of an earlier run may hold what this one needs."""
@@ -167,6 +192,10 @@ def end_strays(argvs: Iterable[Sequence[str]]) -> None:
     for pid, (_, session) in found.items():
         if session in sessions:
             _kill(pid)
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
 
 
 def _processes() -> Iterator[tuple[int, tuple[tuple[str, ...], int]]]:

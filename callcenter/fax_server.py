@@ -117,6 +117,7 @@ class Part:
     powers: tuple[str, ...]
     device: Path | None = None
     makes: Path | None = None
+    port: int = 0                                      # of the modem, UDP
 
 
 def parts(place: Place, site: Site) -> Iterator[Part]:
@@ -130,7 +131,7 @@ def parts(place: Place, site: Site) -> Iterator[Part]:
         loopback = ('-l', '127.0.0.1', '-i', str(place.ports.hfaxd))
         yield Part('hfaxd', (PROGRAMS['hfaxd'], '-d', '-q', spool, *loopback), (*AS_UUCP, 'sys_chroot'))
     for modem in modems:
-        yield Part(f'faxgetty {modem.name}', (PROGRAMS['faxgetty'], '-q', spool, modem.name), WITH_DEVICES, modem.device)
+        yield Part(f'faxgetty {modem.name}', (PROGRAMS['faxgetty'], '-q', spool, modem.name), WITH_DEVICES, modem.device, port=modem.port)
 
 
 def _name_for_iaxmodem(place: Place, modem: Modem) -> str:
@@ -198,4 +199,8 @@ def _crypted(password: str) -> str:
 
 
 def _lives(pid: str) -> bool:
-    return pid.strip().isdigit() and Path('/proc', pid.strip()).exists()
+    """Whether a process runs; one that nobody has taken note of the end of does not."""
+    try:
+        return Path('/proc', pid.strip(), 'stat').read_text(errors='replace').rpartition(')')[2].split()[0] != 'Z'
+    except (OSError, IndexError):
+        return False

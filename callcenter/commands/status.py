@@ -11,6 +11,7 @@ import click
 
 from callcenter.applied import applied_number
 from callcenter.asterisk import Asterisk
+from callcenter.commands.fax_modems import states_of
 from callcenter.console import Complaint, print_json, say
 from callcenter.instance import Instance, pass_instance
 from callcenter.running import state, supervisor_pid
@@ -41,6 +42,7 @@ def facts(instance: Instance) -> dict[str, Any]:
         'running': asterisk is not None and mesa, 'instance': str(instance.root), 'supervisor': supervisor,
         'asterisk': {**told.get('asterisk', {}), 'answers': asterisk is not None, **(asterisk or {})} if supervisor else None,
         'mesa': {**told.get('mesa', {}), 'answers': mesa} if supervisor else None,
+        'fax': {**told.get('fax', {}), 'modems': [asdict(modem) for modem in states_of(instance)]} if supervisor else None,
         'ports': asdict(instance.place.ports), 'database': _without_password(instance.database_url),
         'applied': applied_number(instance.place), 'site': _site(instance),
     }
@@ -56,6 +58,9 @@ def show(found: dict[str, Any]) -> None:
             calls = f', {told["calls"]} call(s)' if 'calls' in told else ''
             again = f', started {told["starts"]} times' if told.get('starts', 1) > 1 else ''
             say(f'  {name:9} process {told.get("pid")}, {"answers" if told["answers"] else "does not answer"}{calls}{again}')
+    if found['fax'] and (found['fax']['modems'] or found['fax'].get('wrong')):
+        wrong = found['fax'].get('wrong')
+        say('  fax       ' + (wrong or ', '.join(f'{modem["name"]} {modem["state"]}' for modem in found['fax']['modems'])))
     say('  ports     ' + ', '.join(f'{name} {port}' for name, port in found['ports'].items()))
     say(f'  database  {found["database"]}')
     if found['site']:

@@ -18,7 +18,7 @@ def mesa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesa]:
 
 @pytest.fixture
 def make_mesa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RealMesa]]:
-    """Makes an instance of a test's own: make_mesa(edit=..., clock=..., environment=...)."""
+    """Makes an instance of a test's own: make_mesa(edit=..., clock=..., environment=..., fax=...)."""
     made: list[RealMesa] = []
 
     def make(**wishes: object) -> RealMesa:

@@ -1,4 +1,4 @@
-"""A fax machine for tests, at the other end of Mesa's trunk: a second Asterisk, in a folder and on ports of its own, that sends and receives.
+"""A fax machine for tests, at the other end of Mesa's trunk: a second Asterisk with a folder and ports of its own.
 
     machine = FaxMachine(tmp_path / 'machine')
     mesa = RealMesa(tmp_path / 'mesa', edit=machine.take_trunk, fax=2)
@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
@@ -26,14 +26,14 @@ from config.render import MODULES_FILE, TEMPLATES
 
 ADDRESS = '127.0.0.2'                                  # the demo's trunk is known by it
 BOOT_S = 60.0
-SEND_S = 170.0
+SEND_S = 100.0
 ENDED_S = 15.0
 PAGE_EVERY_S = 0.2
 SECRET = 'of-this-test-alone'
 FAX_MODULES = ('res_fax', 'res_fax_spandsp')
 NOT_LOADED = ('chan_iax2', 'app_queue', 'app_cdr', 'app_celgenuserevent', 'func_cdr', 'res_cdrel_custom', 'cdr_custom', 'cel_custom')
 FILES = {
-    'asterisk.conf': '''
+    'asterisk.conf': """
 [directories]
 astetcdir => {root}/etc
 astmoddir => {modules}
@@ -48,11 +48,11 @@ astlogdir => {root}/log
 [options]
 nocolor = yes
 hideconnect = yes
-''',
+""",
     'logger.conf': '[general]\n[logfiles]\nmessages.log = notice,warning,error\n',
     'res_fax.conf': '[general]\nminrate=4800\nmaxrate=14400\nstatusevents=yes\necm=yes\n',
     'rtp.conf': '[general]\nrtpstart={rtp_start}\nrtpend={rtp_end}\n',
-    'manager.conf': '''
+    'manager.conf': """
 [general]
 enabled = yes
 bindaddr = 127.0.0.1
@@ -61,8 +61,8 @@ port = {ami}
 secret = {secret}
 read = system,call,user,reporting,command
 write = originate,call,system,reporting,command
-''',
-    'pjsip.conf': '''
+""",
+    'pjsip.conf': """
 [transport-udp]
 type = transport
 protocol = udp
@@ -83,9 +83,9 @@ contact = sip:127.0.0.1:{mesa_sip}
 type = identify
 endpoint = mesa
 match = 127.0.0.1
-''',
+""",
     # Whatever happens to a call, its end is told in `h`.
-    'extensions.conf': '''
+    'extensions.conf': """
 [globals]
 MODE=fax
 [send]
@@ -93,9 +93,10 @@ exten => s,1,Set(FAXOPT(localstationid)=${STATION})
  same => n,Set(FAXOPT(headerinfo)=Prueba)
  same => n,SendFAX(${TIFF},f)
  same => n,Hangup()
-exten => h,1,UserEvent(FaxSent,Id: ${UNIQUEID},Status: ${FAXSTATUS},Pages: ${FAXPAGES},Error: ${FAXERROR},Remote: ${REMOTESTATIONID},Rate: ${FAXBITRATE})
+exten => h,1,UserEvent(FaxSent,Id: ${UNIQUEID},Status: ${FAXSTATUS},Pages: ${FAXPAGES},Error: ${FAXERROR},Remote: ${REMOTESTATIONID})
 [receive]
 exten => _[0-9+].,1,Set(DIALLED=${EXTEN})
+ same => n,Set(WHO=${CALLERID(num)})
  same => n,Goto(${MODE},1)
 exten => fax,1,Answer()
  same => n,ReceiveFAX({root}/received/${UNIQUEID}.tif,f)
@@ -105,8 +106,9 @@ exten => ring,1,Ringing()
  same => n,Wait(120)
 exten => voice,1,Answer()
  same => n,Wait(120)
-exten => h,1,UserEvent(FaxReceived,Id: ${UNIQUEID},Number: ${DIALLED},Caller: ${CALLERID(num)},Status: ${FAXSTATUS},Pages: ${FAXPAGES},Error: ${FAXERROR},Remote: ${REMOTESTATIONID})
-''',
+exten => h,1,Set(FAX=${FAXSTATUS}/${FAXPAGES}/${REMOTESTATIONID})
+ same => n,UserEvent(FaxReceived,Id: ${UNIQUEID},Number: ${DIALLED},Caller: ${WHO},Fax: ${FAX})
+""",
 }
 
 
@@ -162,9 +164,9 @@ class FaxMachine:
         """Start it towards the Mesa whose SIP port is given; returns when it answers."""
         for folder in ('etc', 'varlib', 'db', 'agi', 'spool', 'run', 'log', 'received'):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        known = {'root': self.root, 'address': ADDRESS, 'mesa_sip': mesa_sip, 'secret': SECRET, 'sip': self._ports.sip, 'ami': self._ports.ami,
-                 'rtp_start': self._ports.rtp_start, 'rtp_end': self._ports.rtp_end, 'share': asterisk_prefix() / 'usr/share/asterisk',
-                 'modules': asterisk_prefix() / 'usr/lib' / triplet() / 'asterisk/modules'}
+        prefix = asterisk_prefix()
+        known = {**asdict(self._ports), 'root': self.root, 'address': ADDRESS, 'mesa_sip': mesa_sip, 'secret': SECRET,
+                 'share': prefix / 'usr/share/asterisk', 'modules': prefix / 'usr/lib' / triplet() / 'asterisk/modules'}
         for name, text in FILES.items():
             filled = re.sub(r'(?<!\$)\{(\w+)\}', lambda match: str(known[match[1]]), text)
             (self.root / 'etc' / name).write_text(filled)
@@ -213,6 +215,11 @@ class FaxMachine:
         told = self._wait(lambda event: event.get('UserEvent') == 'FaxSent' and event.get('Id') == call, ENDED_S)
         return Sent(told['Status'], int(told['Pages'] or 0), told['Error'], told['Remote'], cause)
 
+    def give_up(self, call: str) -> None:
+        """Hang up in the middle of a call."""
+        for channel in self._channels(call):
+            self._ask({'Action': 'Hangup', 'Channel': channel})
+
     def send_all(self, numbers: Iterable[str], tiff: Path) -> list[Sent]:
         """Send one fax to several numbers at once; each caller has a number of his own, 5555552001 and on."""
         callers = ((number, str(5555552001 + place)) for place, number in enumerate(numbers))
@@ -226,8 +233,8 @@ class FaxMachine:
     def arrived(self, which: int = 0, patience_s: float = SEND_S) -> Arrived:
         """The n-th call to the machine, from 0, when it is over."""
         told = self._wait_nth(lambda event: event.get('UserEvent') == 'FaxReceived', which, patience_s)
-        return Arrived(told['Number'], told['Caller'], told['Status'], int(told['Pages'] or 0), told['Remote'],
-                       self.root / 'received' / f'{told["Id"]}.tif')
+        status, pages, remote = told['Fax'].split('/', 2)
+        return Arrived(told['Number'], told['Caller'], status, int(pages or 0), remote, self.root / 'received' / f'{told["Id"]}.tif')
 
     def console(self, command: str) -> str:
         """What its console answers."""
@@ -239,15 +246,20 @@ class FaxMachine:
         while self._page_number(call) <= pages:        # it counts the page that it is sending
             assert time.monotonic() < deadline, f'page {pages} was not through'
             time.sleep(PAGE_EVERY_S)                   # between two looks: Asterisk tells of no page by itself
-        for line in self.console('core show channels concise').splitlines():
-            if line.split('!')[-1] == call:
-                self._ask({'Action': 'Hangup', 'Channel': line.split('!')[0]})
+        self.give_up(call)
 
     def _page_number(self, call: str) -> int:
-        for session in re.findall(r'^PJSIP/\S+ +\S+ +(\d+)', self.console('fax show sessions'), re.MULTILINE):
-            if page := re.search(r'Page Number *: *(\d+)', self.console(f'fax show session {session}')):
+        """The page that a call is about to send, from 1; 0 before it sends any."""
+        for channel in self._channels(call):
+            session = re.search(rf'^{re.escape(channel)} +\S+ +(\d+)', self.console('fax show sessions'), re.MULTILINE)
+            page = session and re.search(r'Page Number *: *(\d+)', self.console(f'fax show session {session[1]}'))
+            if page:
                 return int(page[1])
         return 0
+
+    def _channels(self, call: str) -> list[str]:
+        rows = (line.split('!') for line in self.console('core show channels concise').splitlines())
+        return [row[0] for row in rows if row[-1] == call]
 
     def _ask(self, headers: Mapping[str, str]) -> None:
         assert self._manager, 'it is not started'

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +17,7 @@ from unittest.mock import patch
 from callcenter.asterisk import Asterisk
 from callcenter.instance import Instance
 from callcenter.running import state, supervisor_pid
+from config.place import MOST_MODEMS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 90
@@ -22,14 +25,18 @@ GONE_S = 15
 
 
 class RealMesa:
-    """One running instance. `edit` may change the copy of the example site before the first start; `clock` stops the clock there."""
+    """One running instance. `edit` may change the copy of the example site before the first start; `clock` stops the clock there.
+
+    It has so many `fax` modems: none, unless a test asks for them.
+    """
 
     def __init__(self, root: Path, edit: Callable[[Path], None] | None = None, clock: str | None = None,
-                 environment: Mapping[str, str] | None = None) -> None:
+                 environment: Mapping[str, str] | None = None, fax: int = 0) -> None:
         self.root = root
         self._environment = _plain_environment() | {'MESA_FREE_PORTS': '1'} | dict(environment or {})
         with patch.dict(os.environ, self._environment):
             self.instance = Instance.create(root)
+        _set_modems(self.instance.place.edited_site / 'site.toml', fax)
         if edit:
             edit(self.instance.place.edited_site)
         self.place = self.instance.place
@@ -40,15 +47,17 @@ class RealMesa:
         """Start Asterisk and Mesa; returns when both answer."""
         done = self.mesa('up', '--detach', *(('--clock', clock) if clock else ()))
         assert done.returncode == 0, f'mesa up failed:\n{done.stdout}{done.stderr}{self._logs()}'
-        self._seen |= {self.supervisor, *self.pids.values()}
+        self._seen |= {self.supervisor, *self.pids.values(), *self.fax_pids.values()}
 
     def stop(self) -> None:
         """Stop both, and see that no process of theirs is left."""
-        self._seen |= {pid for pid in self.pids.values() if pid}
+        self._seen |= {*self.pids.values(), *self.fax_pids.values()}
         done = self.mesa('down')
         assert done.returncode == 0, done.stdout + done.stderr
-        left = [pid for pid in self._seen if not _ends(pid)]
+        left = [pid for pid in self._seen if not ends(pid)]
         assert not left, f'processes are left behind: {left}'
+        assert not self.fax_leftovers(), f'of the fax server there is left: {self.fax_leftovers()}'
+        shutil.rmtree(self.place.fax_spool, ignore_errors=True)
 
     def mesa(self, *words: str, patience_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a command line on this instance: mesa('line', 'list')."""
@@ -94,6 +103,18 @@ class RealMesa:
         return {name: told[name]['pid'] for name in ('asterisk', 'mesa') if name in told and told[name]['pid']}
 
     @property
+    def fax_pids(self) -> dict[str, int]:
+        """The guards of the fax server's programs, by name: 'faxq', 'hfaxd', 'modem ttyIAX4670', 'faxgetty ttyIAX4670'."""
+        return {name: part['pid'] for name, part in state(self.root).get('fax', {}).get('parts', {}).items() if part['pid']}
+
+    def fax_leftovers(self) -> list[str]:
+        """What a fax server that is stopped must not leave: processes that work in its spool, devices, locks."""
+        spool, modems = self.place.fax_spool, self.place.modems(MOST_MODEMS)
+        lines = (folder / 'cmdline' for folder in Path('/proc').iterdir() if folder.name.isdigit())
+        return [*(words for words in map(_read, lines) if str(spool) in words),
+                *(str(modem.device) for modem in modems if modem.device.is_symlink()), *map(str, (spool / 'locks').glob('*'))]
+
+    @property
     def database_url(self) -> str:
         """The books of this instance."""
         return Instance.open(self.root).database_url if 'MESA_DATABASE' not in self._environment else self._environment['MESA_DATABASE']
@@ -106,12 +127,26 @@ class RealMesa:
         return ''.join(f'\n== {file}\n{file.read_text(errors="replace")[-3000:]}' for file in files if file.exists())
 
 
+def _set_modems(file: Path, modems: int) -> None:
+    text, found = re.subn(r'(?m)^modems = \d+', f'modems = {modems}', file.read_text())
+    assert found == 1
+    file.write_text(text)
+
+
+def _read(file: Path) -> str:
+    """The words of a process; '' when it is gone."""
+    try:
+        return file.read_bytes().replace(b'\0', b' ').decode(errors='replace')
+    except OSError:
+        return ''
+
+
 def _plain_environment() -> dict[str, str]:
     """Without what would lead to somebody's own instance."""
     return {name: value for name, value in os.environ.items() if name not in ('MESA_INSTANCE', 'MESA_DATABASE')}
 
 
-def _ends(pid: int) -> bool:
+def ends(pid: int) -> bool:
     """Whether a process is gone or goes within the patience."""
     try:
         handle = os.pidfd_open(pid)

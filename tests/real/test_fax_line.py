@@ -1,0 +1,167 @@
+"""Faxes come in on a real line: from a fax machine through Asterisk, a modem and HylaFAX into the inbox (mission.md 5.1, 3.7)."""
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import stat
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.real.callers import eventually
+from tests.real.fax_machine import FaxMachine
+from tests.real.fax_pages import pages_of, write_fax
+from tests.real.instance import RealMesa, ends
+
+NOPALERA, QUETZAL = '8005550105', '8005550205'
+BUSY = 17                                              # ISDN's cause; 486 in SIP
+USER_EVENT, EXTRA = 14, 12                             # columns of the journal
+READY_S = 30
+
+
+@pytest.fixture(scope='module')
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaxMachine]:
+    """A fax machine at the other end of the trunk."""
+    made = FaxMachine(tmp_path_factory.mktemp('machine'))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope='module')
+def mesa(tmp_path_factory: pytest.TempPathFactory, machine: FaxMachine) -> Iterator[RealMesa]:
+    """The demo site with two modems."""
+    made = RealMesa(tmp_path_factory.mktemp('mesa'), edit=machine.take_trunk, clock='2026-11-24T10:00', fax=2)
+    machine.start(made.place.ports.sip)
+    yield made
+    made.stop()
+
+
+@contextmanager
+def mesa_hangs(mesa: RealMesa) -> Iterator[None]:
+    """Mesa answers nobody and takes nothing out of the inbox."""
+    os.kill(mesa.pids['mesa'], signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(mesa.pids['mesa'], signal.SIGCONT)
+
+
+def told(mesa: RealMesa, event: str) -> list[str]:
+    """What the journal heard of one of our own events, in order."""
+    with (mesa.place.asterisk_log / 'cel-custom' / 'mesa.csv').open(newline='') as lines:
+        return [row[EXTRA].partition(',')[2] for row in csv.reader(lines) if row[USER_EVENT] == event]
+
+
+def received(mesa: RealMesa) -> list[list[str]]:
+    """The lines about received faxes in HylaFAX's own log."""
+    with (mesa.place.fax_spool / 'log' / 'xferfaxlog').open() as lines:
+        return [columns for line in lines if (columns := line.rstrip('\n').split('\t'))[1] == 'RECV']
+
+
+def waiting(mesa: RealMesa) -> dict[str, list[str]]:
+    """What is known of each fax in the inbox, by its name there, as the hook wrote it."""
+    return {file.stem: file.read_bytes().decode().split('\0')[:-1] for file in mesa.place.fax_inbox.glob('*.args')}
+
+
+def program(guard: int) -> int:
+    """The program behind a guard."""
+    return int(Path(f'/proc/{guard}/task/{guard}/children').read_text().split()[0])
+
+
+def states(mesa: RealMesa) -> set[str]:
+    return {modem['state'] for modem in mesa.json('fax', 'modems')}
+
+
+def test_two_at_once_and_a_third_is_told_busy(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
+    sent = machine.send_all([NOPALERA, QUETZAL, NOPALERA], write_fax(tmp_path / 'one.tif'))
+    assert Counter((one.status, one.pages) for one in sent) == {('SUCCESS', 1): 2, ('', 0): 1}
+    assert [one.cause for one in sent if not one.status] == [BUSY]
+    modems = {modem.name for modem in mesa.place.modems(2)}
+    assert Counter(told(mesa, 'MESA_FAX')) == Counter([*modems, 'busy'])
+    numbers = {'+52' + number for number, one in zip([NOPALERA, QUETZAL, NOPALERA], sent, strict=True) if one.status}
+    assert {one.remote for one in sent if one.status} == numbers, 'the sender is shown the number that he called'
+    assert len(eventually(lambda: received(mesa), lambda lines: len(lines) == 2, 'both are in the log of HylaFAX')) == 2
+
+
+def test_without_mesa_faxes_arrive_whole_and_cut(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
+    one, three = write_fax(tmp_path / 'one.tif'), write_fax(tmp_path / 'three.tif', pages=3)
+    with mesa_hangs(mesa), ThreadPoolExecutor(2) as threads:
+        before = set(waiting(mesa))
+        cut = threads.submit(machine.send, NOPALERA, three, '5555553001', 'Lucía $(id) "Ruiz"', 1)
+        whole = threads.submit(machine.send, QUETZAL, one, '5555553002')
+        assert whole.result().status == 'SUCCESS' and cut.result().status != 'SUCCESS'
+        found = eventually(lambda: waiting(mesa), lambda found: len(set(found) - before) == 2, 'both are in the inbox')
+        by_caller = {words[4]: (stem, words) for stem, words in found.items() if stem not in before}
+        stem, words = by_caller['5555553002']
+        assert words == [f'recvq/{stem}.tif', words[1], words[2], '', '5555553002', '', '52' + QUETZAL]
+        assert words[1] in {modem.name for modem in mesa.place.modems(2)}
+        assert pages_of(mesa.place.fax_inbox / f'{stem}.tif') == 1
+        stem, words = by_caller['5555553001']
+        assert words[3:] == [words[3], '5555553001', 'Luca id Ruiz', '52' + NOPALERA] and words[3]
+        file = mesa.place.fax_inbox / f'{stem}.tif'
+        assert 1 <= pages_of(file) < 3
+        assert told(mesa, 'MESA_FALLBACK')[-2:] == ['fax|watchdog'] * 2
+        assert file.samefile(mesa.place.fax_spool / 'recvq' / file.name)
+        assert (stat.S_IMODE(file.stat().st_mode), file.group()) == (0o640, 'uucp')
+        mesa_may_take(mesa, file)
+
+
+def mesa_may_take(mesa: RealMesa, file: Path) -> None:
+    """Mesa's process, root without powers, may read a fax and remove it, here and in recvq."""
+    status = Path(f'/proc/{mesa.pids["mesa"]}/status').read_text()
+    groups = next(line.split()[1:] for line in status.splitlines() if line.startswith('Groups:'))
+    words = ['setpriv', f'--groups={groups[0]}', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', 'sh', '-c',
+             'cat "$1" >/dev/null && rm "$1" "$2"', 'sh', str(file), str(mesa.place.fax_spool / 'recvq' / file.name)]
+    assert subprocess.run(words, check=False).returncode == 0
+    assert not file.exists()
+
+
+def test_programs_that_die_come_back(mesa: RealMesa) -> None:
+    first, second = mesa.place.modems(2)
+    device = first.device.readlink()
+    guards = mesa.fax_pids
+    modem, strays = program(guards[f'modem {first.name}']), [program(guards[name]) for name in (f'faxgetty {second.name}', 'faxq', 'hfaxd')]
+    os.kill(modem, signal.SIGKILL)
+    for name in (f'faxgetty {second.name}', 'faxq', 'hfaxd'):
+        os.kill(guards[name], signal.SIGKILL)          # what it guards lives on, until the supervisor sees it
+    gone = {pid for name, pid in guards.items() if name != f'modem {second.name}'}      # who used the modem is started anew, too
+    eventually(lambda: set(mesa.fax_pids.values()), lambda pids: len(pids) == 6 and not pids & gone, 'all run again', READY_S)
+    assert all(ends(pid) for pid in strays)
+    eventually(lambda: states(mesa), lambda found: found == {'idle'}, 'both modems are idle again', within_s=READY_S)
+    eventually(lambda: mesa.asterisk_cli('iax2 show peers'), lambda shown: '2 online' in shown, 'Asterisk reaches both', within_s=READY_S)
+    assert first.device.readlink() == device or first.device.exists()
+
+
+def test_our_own_modems_may_call_no_number_that_costs(mesa: RealMesa) -> None:
+    def leads(number: str, context: str = 'from-faxmodem') -> str:
+        return mesa.asterisk_cli(f'dialplan show {number}@{context}')
+    for spelling in (NOPALERA, '52' + NOPALERA, '+52' + NOPALERA, '01' + NOPALERA):
+        assert f'Goto(mesa-line,+52{NOPALERA},1)' in leads(spelling)
+    assert 'Goto(mesa-fax-out,${EXTEN:2},1)' in leads('525555551234')
+    for forbidden in ('911', '0015551234567', '*69', '4821'):
+        assert 'Goto' not in leads(forbidden) and 'Dial' not in leads(forbidden)
+    assert '[Hangup(21)]' in leads('9005551234', 'mesa-fax-out').replace('Hangup(21)', '[Hangup(21)]')
+    assert 'Dial(PJSIP/${EXTEN}@trunk-demo,60)' in leads('5555551234', 'mesa-fax-out')
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
+    call = machine.begin(NOPALERA, write_fax(tmp_path / 'five.tif', pages=5))
+    assert machine.answered(call)
+    partial = eventually(lambda: list((mesa.place.fax_spool / 'recvq').glob('fax*.tif')),
+                         lambda files: [file for file in files if stat.S_IMODE(file.stat().st_mode) == 0o600], 'a fax is coming in')
+    handles = [os.pidfd_open(pid) for guard in mesa.fax_pids.values() for pid in (guard, program(guard))]
+    os.kill(mesa.supervisor, signal.SIGKILL)
+    eventually(mesa.fax_leftovers, lambda left: not [words for words in left if 'fax' in words and not words.startswith('/')],
+               'every program is gone', within_s=READY_S)
+    for handle in handles:
+        os.close(handle)
+    machine.give_up(call)
+    mesa.start()
+    assert {stat.S_IMODE(file.stat().st_mode) for file in partial if file.exists()} == {0o640}, 'Mesa can read what was cut off'
+    assert states(mesa) == {'idle'}
