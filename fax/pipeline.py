@@ -78,21 +78,25 @@ class Pipeline:
             return self._take_in() + self._lead_on() if alone else 0
 
     def _take_in(self) -> int:
-        announced = [(stem, self._spool.announced_fax) for stem in self._spool.announced()]
-        return sum(self._guarded(stem, partial(self._record, stem, look)) for stem, look in [*announced, *self._strays()])
+        spool, done = self._spool, 0
+        for stem in spool.announced():
+            done += self._guarded(stem, partial(self._record, partial(spool.announced_fax, stem), partial(spool.forget, stem)))
+        for file in self._strays():
+            done += self._guarded(file.stem, partial(self._record, partial(spool.stray_fax, file), partial(spool.forget_stray, file)))
+        return done
 
-    def _strays(self) -> Iterator[tuple[str, Callable[[str], Found]]]:
+    def _strays(self) -> Iterator[Path]:
         machine_now = self._clocks.machine()
         if self._swept_at is not None and machine_now - self._swept_at < SWEEP:
             return
-        for stem in self._spool.strays(machine_now.timestamp()):
-            log.warning('fax file %s was announced by no hook; it is taken in now', stem)
-            yield stem, self._spool.stray_fax
+        for file in self._spool.strays(machine_now.timestamp()):
+            log.warning('fax file %s was announced by no hook; it is taken in now', file.name)
+            yield file
         self._swept_at = machine_now
 
-    def _record(self, stem: str, look: Callable[[str], Found]) -> bool:
+    def _record(self, look: Callable[[], Found], forget: Callable[[], None]) -> bool:
         """Our copy first, then the books, then the spool is cleared: at every instant somebody has the fax."""
-        found = look(stem)
+        found = look()
         content = found.content or b''
         sha256 = self._spool.keep(content) if content else ''
         written = datetime.fromtimestamp(found.written_at, UTC)
@@ -100,7 +104,7 @@ class Pipeline:
         facsimile = self._book.record(found.arrival, sha256, len(content), received_at, self._site(), self._clocks.now())
         if facsimile is not None:
             log.info('fax %s of %d bytes from modem %s is in the books', facsimile.reference, facsimile.size, facsimile.device or '?')
-        self._spool.forget(stem)
+        forget()
         return facsimile is not None
 
     def _lead_on(self) -> int:
