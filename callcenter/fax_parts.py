@@ -35,7 +35,7 @@ end() {
     [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
     tries=0
     while [ "$tries" -lt 20 ] && alive; do sleep 0.1; tries=$((tries + 1)); done
-    [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null
+    [ -z "$child" ] || kill -KILL "-$child" 2>/dev/null
     exit 0
 }
 child=
@@ -44,7 +44,7 @@ setsid "$@" &
 child=$!
 wait "$child"
 code=$?
-kill -KILL -- "-$child" 2>/dev/null
+kill -KILL "-$child" 2>/dev/null
 exit "$code"
 """
 

@@ -5,7 +5,6 @@ else may enter. Mesa itself is root without any power, so it reads and removes r
 """
 from __future__ import annotations
 
-import crypt
 import grp
 import os
 import pwd
@@ -203,6 +202,7 @@ def _stock_setup(spool: Path) -> dict[str, str]:
 def _crypted(password: str) -> str:
     with warnings.catch_warnings():                    # the module goes with Python 3.13, which Mesa does not run on
         warnings.simplefilter('ignore', DeprecationWarning)
+        import crypt
         return crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512))
 
 

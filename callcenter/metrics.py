@@ -71,7 +71,7 @@ class FaxFigures(Collector):
             since = (latest or datetime.now().astimezone()) - LATELY
             rows = connection.execute(select(calls.c.disposition, func.count()).where(
                 calls.c.started > since, calls.c.disposition.in_(OUTCOMES)).group_by(calls.c.disposition)).all()
-        found: dict[str, int] = {disposition: many for disposition, many in rows}
+        found = {str(disposition): int(many) for disposition, many in rows}
         told = GaugeMetricFamily(
             'mesa_fax_calls_last_hour', 'Calls to fax lines in the hour before the last call, by what became of them.', labels=['outcome'])
         for disposition, outcome in OUTCOMES.items():
@@ -87,7 +87,7 @@ class FaxFigures(Collector):
 
     def _spool(self) -> Iterator[Any]:
         waiting = sum(_files(self._instance.place.fax_spool / folder, '.tif') for folder in ('inbox', 'recvq'))
-        yield GaugeMetricFamily('mesa_fax_spool_files', 'Files of faxes in the spool: in reception, or not in the books yet.', value=waiting)
+        yield GaugeMetricFamily('mesa_fax_spool_files', 'Faxes in the spool: in reception, or not in the books yet.', value=waiting)
 
 
 class Metrics(Resource):

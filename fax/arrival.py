@@ -8,6 +8,7 @@ _FIELDS = ('file', 'device', 'commid', 'reason', 'caller_number', 'caller_name',
 _LONGEST = {'file': 64, 'device': 40, 'commid': 40, 'reason': 500, 'caller_number': 40, 'caller_name': 80, 'called_number': 40}
 _STEM = re.compile(r'fax\d{1,20}')
 _TOLD = re.compile(r'^\s*CallID([123]):\s*(.*?)\s*$', re.MULTILINE)
+END, WHOLE = 'end=', 'end=EOP'                        # the hook's own word at the end: the sender said that this was the last page
 TOO_MANY_PAGES = 'Maximum receive page count exceeded'     # how HylaFAX begins when it refuses a fax in the middle
 
 
@@ -30,12 +31,15 @@ def is_stem(name: str) -> bool:
 
 
 def of_arguments(stem: str, raw: bytes) -> Arrival:
-    """The hook's arguments, each ended by NUL: file, device, commid, reason, caller number, caller name, called number.
+    """The hook's arguments, each ended by NUL: file, device, commid, reason, caller number, caller name, called number, end.
 
     Missing ones are ''; whatever a caller put into his name does no harm. `stem` names the file, whatever the first argument says.
     """
-    told = [_clean(part) for part in raw.decode('utf-8', 'replace').split('\0')]
+    told = [_clean(part) for part in raw.decode('utf-8', 'replace').removesuffix('\0').split('\0')]
+    end = told.pop() if told[-1].startswith(END) else ''
     facts = dict(zip(_FIELDS, [*told, *[''] * len(_FIELDS)], strict=False))
+    if end == WHOLE and facts['reason'].startswith(TOO_MANY_PAGES):
+        facts['reason'] = ''                           # the page that reached the limit was the last one: nothing went wrong
     return _arrival(stem, facts)
 
 

@@ -81,19 +81,19 @@ class FaxBook:
                 select(faxes.c.state, func.count()).group_by(faxes.c.state))}
         return {state: found.get(state, 0) for state in FaxState}
 
-    def step(self, fax: Fax, state: FaxState, told: str, now: datetime, by: str = MESA, **columns: Any) -> bool:
+    def step(self, facsimile: Fax, state: FaxState, told: str, now: datetime, by: str = MESA, **columns: Any) -> bool:
         """Lead a fax from the state in which it was seen to another; False when somebody else was quicker."""
         with self.db.write() as connection:
-            return step(connection, fax, state, told, now, by, **columns)
+            return step(connection, facsimile, state, told, now, by, **columns)
 
 
-def step(connection: Connection, fax: Fax, state: FaxState, told: str, now: datetime, by: str = MESA, **columns: Any) -> bool:
+def step(connection: Connection, facsimile: Fax, state: FaxState, told: str, now: datetime, by: str = MESA, **columns: Any) -> bool:
     """The same in the caller's transaction."""
     changed = connection.execute(update(faxes).where(
-        faxes.c.id == fax.id, faxes.c.state == fax.state.value, faxes.c.deliveries == fax.deliveries,
+        faxes.c.id == facsimile.id, faxes.c.state == facsimile.state.value, faxes.c.deliveries == facsimile.deliveries,
     ).values(state=state.value, **columns))
     if changed.rowcount:
-        add_event(connection, fax.id, state, by, told, now)
+        add_event(connection, facsimile.id, state, by, told, now)
     return changed.rowcount == 1
 
 

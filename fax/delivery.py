@@ -24,17 +24,18 @@ ENDED = (Sending.SENT.value, Sending.FAILED.value, Sending.DOUBTFUL.value, Sendi
 WHY = {Sending.DOUBTFUL: 'no se sabe si llegó; se envió dos veces sin respuesta del servidor', Sending.DROPPED: 'su correo se descartó'}
 
 
-def queue(connection: Connection, fax: Fax, line: Line, recipient: str, site: Site, now: datetime, by: str = MESA, why: str = '') -> bool:
+def queue(connection: Connection, facsimile: Fax, line: Line, recipient: str, site: Site, now: datetime, by: str = MESA,
+          why: str = '') -> bool:
     """Put the letter of a fax into the outbox, in one transaction with the fax's step; False when somebody else was quicker."""
-    counted = replace(fax, deliveries=fax.deliveries + 1)
+    counted = replace(facsimile, deliveries=facsimile.deliveries + 1)
     told = f'correo a {recipient}' + (f': {why}' if why else '')
-    if not step(connection, fax, FaxState.QUEUED, told, now, by, deliveries=counted.deliveries, recipient=recipient,
-                release_at=fax.release_at, on_hold=False, problem=None, finished_at=None):
+    if not step(connection, facsimile, FaxState.QUEUED, told, now, by, deliveries=counted.deliveries, recipient=recipient,
+                release_at=facsimile.release_at, on_hold=False, problem=None, finished_at=None):
         return False
     notice = delivery(counted, line, site, recipient)
     send(connection, [notice], site, now, now)
     letter = connection.scalar(select(outbox.c.id).where(outbox.c.key == notice.key))
-    connection.execute(update(faxes).where(faxes.c.id == fax.id).values(letter_id=letter))
+    connection.execute(update(faxes).where(faxes.c.id == facsimile.id).values(letter_id=letter))
     return True
 
 
@@ -49,7 +50,7 @@ class Deliveries:
     def round(self) -> int:
         """Settle every fax whose letter has left, or came back; how many there were."""
         now = self._now()
-        return sum(self._settle(fax, letter, now) for fax, letter in [*self._ended(), *self._returned(now)])
+        return sum(self._settle(facsimile, letter, now) for facsimile, letter in [*self._ended(), *self._returned(now)])
 
     def _ended(self) -> list[tuple[Fax, Any]]:
         with self._book.db.read() as connection:
@@ -61,28 +62,28 @@ class Deliveries:
             return _with_letters(connection, faxes.c.state == FaxState.SENT.value, faxes.c.deleted_at.is_(None),
                                  faxes.c.finished_at > now - BOUNCES, outbox.c.state == Sending.FAILED.value)
 
-    def _settle(self, fax: Fax, letter: Any, now: datetime) -> bool:
+    def _settle(self, facsimile: Fax, letter: Any, now: datetime) -> bool:
         with self._book.db.write() as connection:
             if letter.state == Sending.SENT.value:
-                told = f'lo aceptó el servidor de correo de {fax.recipient}' + (' (posible duplicado)' if letter.doubts else '')
-                return step(connection, fax, FaxState.SENT, told, now, finished_at=letter.finished_at or now)
-            why = WHY.get(Sending(letter.state)) or f'{fax.recipient} no lo recibió: {letter.last_error or "sin explicación"}'
-            return self._undelivered(connection, fax, Sending(letter.state), why, now)
+                told = f'lo aceptó el servidor de correo de {facsimile.recipient}' + (' (posible duplicado)' if letter.doubts else '')
+                return step(connection, facsimile, FaxState.SENT, told, now, finished_at=letter.finished_at or now)
+            why = WHY.get(Sending(letter.state)) or f'{facsimile.recipient} no lo recibió: {letter.last_error or "sin explicación"}'
+            return self._undelivered(connection, facsimile, Sending(letter.state), why, now)
 
-    def _undelivered(self, connection: Connection, fax: Fax, how: Sending, why: str, now: datetime) -> bool:
+    def _undelivered(self, connection: Connection, facsimile: Fax, how: Sending, why: str, now: datetime) -> bool:
         """The second account gets what certainly did not reach the first; a supervisor hears of it either way."""
         site = self._site()
-        line = site.lines.get(fax.line or '')
+        line = site.lines.get(facsimile.line or '')
         second = line.email_second if line is not None and how is Sending.FAILED else ''
-        if line is not None and second and fax.recipient != second:
-            done = queue(connection, fax, line, second, site, now, why=why)
+        if line is not None and second and facsimile.recipient != second:
+            done = queue(connection, facsimile, line, second, site, now, why=why)
             told = f'{why}. Se envía a {second}'
         else:
-            done = step(connection, fax, FaxState.UNDELIVERED, why, now, problem=why)
+            done = step(connection, facsimile, FaxState.UNDELIVERED, why, now, problem=why)
             told = why
         if done:
-            log.warning('fax %s did not reach its account', fax.reference)
-            send(connection, alerts(fax, site, f'undelivered:{fax.deliveries}', told), site, now, now)
+            log.warning('fax %s did not reach its account', facsimile.reference)
+            send(connection, alerts(facsimile, site, f'undelivered:{facsimile.deliveries}', told), site, now, now)
         return done
 
 
@@ -91,4 +92,4 @@ def _with_letters(connection: Connection, *conditions: Any) -> list[tuple[Fax, A
     found = connection.execute(select(faxes.c.id, outbox.c.state, outbox.c.doubts, outbox.c.last_error, outbox.c.finished_at).join(
         outbox, outbox.c.id == faxes.c.letter_id).where(*conditions).order_by(faxes.c.id)).all()
     letters = {row.id: row for row in found}
-    return [(fax, letters[fax.id]) for fax in rows(connection, faxes.c.id.in_(list(letters)))] if letters else []
+    return [(facsimile, letters[facsimile.id]) for facsimile in rows(connection, faxes.c.id.in_(list(letters)))] if letters else []

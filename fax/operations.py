@@ -66,12 +66,12 @@ class FaxDesk:
     def _move(self, reference: str, what: str, by: str, state: FaxState, told: str, **columns: Any) -> Fax:
         now = self._now()
         with self._book.db.write() as connection:
-            fax = one(connection, reference, lock=True)
-            if fax.state not in MAY[what]:
-                raise FaxError(f'fax {fax.reference} is {fax.state}: it cannot be {what} now')
-            if fax.state is S.QUEUED:
-                _withdraw(connection, fax, what, now)
-            step(connection, fax, state, told, now, by, **columns)
+            facsimile = one(connection, reference, lock=True)
+            if facsimile.state not in MAY[what]:
+                raise FaxError(f'fax {facsimile.reference} is {facsimile.state}: it cannot be {what} now')
+            if facsimile.state is S.QUEUED:
+                _withdraw(connection, facsimile, what, now)
+            step(connection, facsimile, state, told, now, by, **columns)
             return one(connection, reference)
 
     def _of_line(self, number: str | None) -> dict[str, str]:
@@ -83,10 +83,10 @@ class FaxDesk:
         return {'line': line.number, 'client': line.client}
 
 
-def _withdraw(connection: Connection, fax: Fax, what: str, now: datetime) -> None:
+def _withdraw(connection: Connection, facsimile: Fax, what: str, now: datetime) -> None:
     """Take the letter of a fax out of the outbox, unless it may be on its way."""
     withdrawn = connection.execute(update(outbox).where(
-        outbox.c.id == fax.letter_id, outbox.c.state == Sending.WAITING.value, outbox.c.doubts == 0,
+        outbox.c.id == facsimile.letter_id, outbox.c.state == Sending.WAITING.value, outbox.c.doubts == 0,
     ).values(state=Sending.DROPPED.value, last_error=f'the fax was {what}', finished_at=now))
     if not withdrawn.rowcount:
-        raise FaxError(f'fax {fax.reference} may be on its way to {fax.recipient}: it cannot be {what} any more')
+        raise FaxError(f'fax {facsimile.reference} may be on its way to {facsimile.recipient}: it cannot be {what} any more')

@@ -38,13 +38,13 @@ class Folders:
     tiffs: Path
     pdfs: Path
 
-    def tiff(self, fax: Fax) -> Path:
+    def tiff(self, facsimile: Fax) -> Path:
         """The fax as it came."""
-        return self.tiffs / f'{fax.sha256}.tif'
+        return self.tiffs / f'{facsimile.sha256}.tif'
 
-    def pdf(self, fax: Fax) -> Path:
+    def pdf(self, facsimile: Fax) -> Path:
         """The fax as it goes."""
-        return self.pdfs / pdf_name(fax.reference)
+        return self.pdfs / pdf_name(facsimile.reference)
 
 
 @dataclass(frozen=True)
@@ -78,39 +78,43 @@ class Pipeline:
             return self._take_in() + self._lead_on() if alone else 0
 
     def _take_in(self) -> int:
-        announced = [(stem, self._spool.announced_fax) for stem in self._spool.announced()]
-        return sum(self._guarded(stem, partial(self._record, stem, look)) for stem, look in [*announced, *self._strays()])
+        spool, done = self._spool, 0
+        for stem in spool.announced():
+            done += self._guarded(stem, partial(self._record, partial(spool.announced_fax, stem), partial(spool.forget, stem)))
+        for file in self._strays():
+            done += self._guarded(file.stem, partial(self._record, partial(spool.stray_fax, file), partial(spool.forget_stray, file)))
+        return done
 
-    def _strays(self) -> Iterator[tuple[str, Callable[[str], Found]]]:
+    def _strays(self) -> Iterator[Path]:
         machine_now = self._clocks.machine()
         if self._swept_at is not None and machine_now - self._swept_at < SWEEP:
             return
-        for stem in self._spool.strays(machine_now.timestamp()):
-            log.warning('fax file %s was announced by no hook; it is taken in now', stem)
-            yield stem, self._spool.stray_fax
+        for file in self._spool.strays(machine_now.timestamp()):
+            log.warning('fax file %s was announced by no hook; it is taken in now', file.name)
+            yield file
         self._swept_at = machine_now
 
-    def _record(self, stem: str, look: Callable[[str], Found]) -> bool:
+    def _record(self, look: Callable[[], Found], forget: Callable[[], None]) -> bool:
         """Our copy first, then the books, then the spool is cleared: at every instant somebody has the fax."""
-        found = look(stem)
+        found = look()
         content = found.content or b''
         sha256 = self._spool.keep(content) if content else ''
         written = datetime.fromtimestamp(found.written_at, UTC)
         received_at = self._clocks.arrived(min(written, self._clocks.machine()))
-        fax = self._book.record(found.arrival, sha256, len(content), received_at, self._site(), self._clocks.now())
-        if fax is not None:
-            log.info('fax %s of %d bytes from modem %s is in the books', fax.reference, fax.size, fax.device or '?')
-        self._spool.forget(stem)
-        return fax is not None
+        facsimile = self._book.record(found.arrival, sha256, len(content), received_at, self._site(), self._clocks.now())
+        if facsimile is not None:
+            log.info('fax %s of %d bytes from modem %s is in the books', facsimile.reference, facsimile.size, facsimile.device or '?')
+        forget()
+        return facsimile is not None
 
     def _lead_on(self) -> int:
         """Each fax as far as it can go now, in order of arrival."""
-        return sum(self._lead(fax) for fax in self._book.working())
+        return sum(self._lead(facsimile) for facsimile in self._book.working())
 
-    def _lead(self, fax: Fax) -> int:
+    def _lead(self, facsimile: Fax) -> int:
         done = 0
-        while fax.state in STEPS and self._guarded(fax.reference, partial(STEPS[fax.state], self, fax)):
-            fax = self._book.get(fax.reference)
+        while facsimile.state in STEPS and self._guarded(facsimile.reference, partial(STEPS[facsimile.state], self, facsimile)):
+            facsimile = self._book.get(facsimile.reference)
             done += 1
         return done
 
@@ -129,82 +133,82 @@ class Pipeline:
         self._rests.pop(what, None)
         return done
 
-    def _count(self, fax: Fax) -> bool:
+    def _count(self, facsimile: Fax) -> bool:
         now, site = self._clocks.now(), self._site()
-        line = site.lines.get(fax.line or '')
+        line = site.lines.get(facsimile.line or '')
         if line is None:
-            return self._quarantine(fax, OF_NOBODY, now)
+            return self._quarantine(facsimile, OF_NOBODY, now)
         try:
-            pages = self._pages(fax)
+            pages = self._pages(facsimile)
         except Unconvertible as error:
-            return self._quarantine(fax, str(error), now)
+            return self._quarantine(facsimile, str(error), now)
         if not pages:
-            return self._quarantine(fax, EMPTY, now)
-        verdict = judge(policy_of(site, fax.client), pages, fax.reason, fax.all_pages)
+            return self._quarantine(facsimile, EMPTY, now)
+        verdict = judge(policy_of(site, facsimile.client), pages, facsimile.reason, facsimile.all_pages)
         if verdict.rejected:
-            return self._reject(fax, pages, line, now)
-        return self._book.step(fax, FaxState.COUNTED, in_words(pages), now, pages=pages)
+            return self._reject(facsimile, pages, line, now)
+        return self._book.step(facsimile, FaxState.COUNTED, in_words(pages), now, pages=pages)
 
-    def _pages(self, fax: Fax) -> int:
+    def _pages(self, facsimile: Fax) -> int:
         """How many pages the TIFF lists; none when there is no TIFF. Raises Unconvertible."""
-        return count(self._folders.tiff(fax)).pages if fax.sha256 else 0
+        return count(self._folders.tiff(facsimile)).pages if facsimile.sha256 else 0
 
-    def _convert(self, fax: Fax) -> bool:
+    def _convert(self, facsimile: Fax) -> bool:
         now, site = self._clocks.now(), self._site()
-        verdict = judge(policy_of(site, fax.client), fax.pages or 0, fax.reason, fax.all_pages)
-        client = site.clients.get(fax.client or '')
-        title = f'Fax {fax.reference} para {client.name if client else fax.client}'
+        verdict = judge(policy_of(site, facsimile.client), facsimile.pages or 0, facsimile.reason, facsimile.all_pages)
+        client = site.clients.get(facsimile.client or '')
+        title = f'Fax {facsimile.reference} para {client.name if client else facsimile.client}'
         try:
-            made = convert(self._folders.tiff(fax), self._folders.pdf(fax), pages_wanted=verdict.pages, title=title,
-                                      received=fax.received_at)
+            made = convert(self._folders.tiff(facsimile), self._folders.pdf(facsimile), pages_wanted=verdict.pages, title=title,
+                                      received=facsimile.received_at)
         except Unconvertible as error:
-            return self._quarantine(fax, str(error), now)
+            return self._quarantine(facsimile, str(error), now)
         told = '; '.join([f'PDF de {in_words(made.written_pages)}, {made.size} bytes', *made.damage])
-        return self._book.step(fax, FaxState.CONVERTED, told, now, pages=max(fax.pages or 0, made.pages_in_file),
+        return self._book.step(facsimile, FaxState.CONVERTED, told, now, pages=max(facsimile.pages or 0, made.pages_in_file),
                                sent_pages=made.written_pages, damage=list(made.damage), pdf_sha256=made.sha256, pdf_size=made.size)
 
-    def _release(self, fax: Fax) -> bool:
+    def _release(self, facsimile: Fax) -> bool:
         """At once, or held until the line opens (mission.md 5.3)."""
         now, site = self._clocks.now(), self._site()
-        line = site.lines.get(fax.line or '')
+        line = site.lines.get(facsimile.line or '')
         if line is None:
-            return self._quarantine(fax, OF_NOBODY, now)
-        due = fax.release_at or release_at(site, line, self._overrides(now), fax.received_at)
+            return self._quarantine(facsimile, OF_NOBODY, now)
+        due = facsimile.release_at or release_at(site, line, self._overrides(now), facsimile.received_at)
         if due > now:
             local = due.astimezone(site.calendars[line.calendar].zone)
-            return self._book.step(fax, FaxState.HELD, f'se guarda hasta {local:%Y-%m-%d %H:%M}', now, release_at=due)
-        return self._queue(replace(fax, release_at=due), line, now)
+            return self._book.step(facsimile, FaxState.HELD, f'se guarda hasta {local:%Y-%m-%d %H:%M}', now, release_at=due)
+        return self._queue(replace(facsimile, release_at=due), line, now)
 
-    def _let_go(self, fax: Fax) -> bool:
+    def _let_go(self, facsimile: Fax) -> bool:
         """A held fax leaves when its time has come."""
         now, site = self._clocks.now(), self._site()
-        if not may_leave(site, fax, self._overrides(now), now):
+        if not may_leave(site, facsimile, self._overrides(now), now):
             return False
-        line = site.lines.get(fax.line or '')
-        return self._quarantine(fax, OF_NOBODY, now) if line is None else self._queue(fax, line, now)
+        line = site.lines.get(facsimile.line or '')
+        return self._quarantine(facsimile, OF_NOBODY, now) if line is None else self._queue(facsimile, line, now)
 
-    def _queue(self, fax: Fax, line: Line, now: datetime) -> bool:
+    def _queue(self, facsimile: Fax, line: Line, now: datetime) -> bool:
         """Facts before effects: state and letter in one transaction."""
         site = self._site()
         with self._book.db.write() as connection:
-            return queue(connection, fax, line, line.email, site, now)
+            return queue(connection, facsimile, line, line.email, site, now)
 
-    def _reject(self, fax: Fax, pages: int, line: Line, now: datetime) -> bool:
+    def _reject(self, facsimile: Fax, pages: int, line: Line, now: datetime) -> bool:
         site = self._site()
-        told = f'{in_words(pages)} o más: el contrato rechaza los faxes de más de {policy_of(site, fax.client).fax_pages}'
+        told = f'{in_words(pages)} o más: el contrato rechaza los faxes de más de {policy_of(site, facsimile.client).fax_pages}'
         with self._book.db.write() as connection:
-            done = step(connection, fax, FaxState.REJECTED, told, now, pages=pages, finished_at=now)
+            done = step(connection, facsimile, FaxState.REJECTED, told, now, pages=pages, finished_at=now)
             if done:
-                send(connection, [rejection(replace(fax, pages=pages), line, site)], site, now, now)
+                send(connection, [rejection(replace(facsimile, pages=pages), line, site)], site, now, now)
             return done
 
-    def _quarantine(self, fax: Fax, why: str, now: datetime) -> bool:
+    def _quarantine(self, facsimile: Fax, why: str, now: datetime) -> bool:
         site = self._site()
         with self._book.db.write() as connection:
-            done = step(connection, fax, FaxState.QUARANTINED, why, now, problem=why)
+            done = step(connection, facsimile, FaxState.QUARANTINED, why, now, problem=why)
             if done:
-                log.warning('fax %s is in quarantine', fax.reference)
-                send(connection, alerts(fax, site, 'quarantine', f'quedó en cuarentena: {why}'), site, now, now)
+                log.warning('fax %s is in quarantine', facsimile.reference)
+                send(connection, alerts(facsimile, site, 'quarantine', f'quedó en cuarentena: {why}'), site, now, now)
             return done
 
     @contextmanager

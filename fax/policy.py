@@ -59,12 +59,12 @@ def release_at(site: Site, line: Line, overrides: Sequence[Override], received_a
     return midnight.astimezone(UTC) if tomorrow.open else tomorrow.next_opening or received_at
 
 
-def may_leave(site: Site, fax: Fax, overrides: Sequence[Override], now: datetime) -> bool:
+def may_leave(site: Site, facsimile: Fax, overrides: Sequence[Override], now: datetime) -> bool:
     """Whether a held fax leaves now: its time has come, or the line opened earlier than was foreseen. Never while a person holds it."""
-    if fax.on_hold or fax.release_at is None:
+    if facsimile.on_hold or facsimile.release_at is None:
         return False
-    line = site.lines.get(fax.line or '')
-    if fax.release_at <= now or line is None:
+    line = site.lines.get(facsimile.line or '')
+    if facsimile.release_at <= now or line is None:
         return True
     decision = _decision(site, line, overrides, now)
     return decision.open and decision.policy.fax_release != NEXT_BUSINESS_DAY

@@ -46,7 +46,7 @@ class FaxRetention:
                 column = faxes.c.sha256 if suffix == '.tif' else faxes.c.reference
                 with self._db.read() as connection:
                     known = rows(connection, column == file.stem.removeprefix('fax-'))
-                if known and all(fax.deleted_at is not None for fax in known):
+                if known and all(facsimile.deleted_at is not None for facsimile in known):
                     file.unlink(missing_ok=True)
                     gone += 1
                 elif not known:
@@ -60,23 +60,26 @@ class FaxRetention:
         with self._db.read() as connection:
             found = connection.scalars(select(faxes.c.id).where(
                 text(KEPT), faxes.c.finished_at <= now - timedelta(days=min(days.values()))).order_by(faxes.c.finished_at)).all()
-            kept = [fax for ids in _batches(found) for fax in rows(connection, faxes.c.id.in_(ids))]
+            kept = [facsimile for ids in _batches(found) for facsimile in rows(connection, faxes.c.id.in_(ids))]
         default = days[None]
-        return [fax for fax in kept if fax.finished_at and fax.finished_at <= now - timedelta(days=days.get(fax.client, default))]
+        return [facsimile for facsimile in kept
+                if facsimile.finished_at and facsimile.finished_at <= now - timedelta(days=days.get(facsimile.client, default))]
 
     def _expire(self, due: list[Fax], now: datetime) -> None:
         with self._db.write() as connection:
-            for fax in due:
-                marked = connection.execute(update(faxes).where(faxes.c.id == fax.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now))
+            for facsimile in due:
+                marked = connection.execute(update(faxes).where(
+                    faxes.c.id == facsimile.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now))
                 if marked.rowcount:
-                    days = policy_of(self._site(), fax.client).fax_days
-                    add_event(connection, fax.id, fax.state, MESA, f'se eliminó a los {days} días, por contrato; sha256 {fax.sha256}', now)
-        for fax in due:
-            self._folders.pdf(fax).unlink(missing_ok=True)
+                    days = policy_of(self._site(), facsimile.client).fax_days
+                    told = f'se eliminó a los {days} días, por contrato; sha256 {facsimile.sha256}'
+                    add_event(connection, facsimile.id, facsimile.state, MESA, told, now)
+        for facsimile in due:
+            self._folders.pdf(facsimile).unlink(missing_ok=True)
             with self._db.read() as connection:
-                shared = rows(connection, faxes.c.sha256 == fax.sha256, faxes.c.deleted_at.is_(None), limit=1)
-            if fax.sha256 and not shared:
-                self._folders.tiff(fax).unlink(missing_ok=True)
+                shared = rows(connection, faxes.c.sha256 == facsimile.sha256, faxes.c.deleted_at.is_(None), limit=1)
+            if facsimile.sha256 and not shared:
+                self._folders.tiff(facsimile).unlink(missing_ok=True)
 
 
 def _batches(ids: Iterable[int]) -> Iterable[list[int]]:

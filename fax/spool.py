@@ -48,12 +48,13 @@ class Spool:
         stems = [file.name.removesuffix(ARGUMENTS) for file in _entries(self._inbox) if file.name.endswith(ARGUMENTS)]
         return sorted(filter(is_stem, stems), key=lambda stem: (self._written_at(stem), stem))
 
-    def strays(self, machine_now: float) -> list[str]:
-        """Whole faxes in recvq that no hook announced: faxgetty was killed, the disk was full, or the hook failed."""
-        stems = [file.name.removesuffix(TIFF) for file in _entries(self._recvq) if file.name.endswith(TIFF)]
+    def strays(self, machine_now: float) -> list[Path]:
+        """Whole faxes that no hook announced: faxgetty was killed, the disk was full, or the hook failed half-way."""
         known = set(self.announced())
-        return sorted((stem for stem in stems if is_stem(stem) and stem not in known and self._is_stray(stem, machine_now)),
-                      key=lambda stem: (self._written_at(stem), stem))
+        files = [folder / entry.name for folder in (self._recvq, self._inbox) for entry in _entries(folder)]
+        found = [file for file in files if file.suffix == TIFF and is_stem(file.stem) and file.stem not in known
+                 and machine_now - _written_at(file) >= YOUNGEST_STRAY_S and not _is_locked(file)]
+        return sorted(found, key=lambda file: (_written_at(file), file.name))
 
     def announced_fax(self, stem: str) -> Found:
         """A fax with what its hook was told. Raises OSError."""
@@ -61,9 +62,9 @@ class Spool:
         content = self._content(stem)
         return Found(of_arguments(stem, raw), self._written_at(stem), content)
 
-    def stray_fax(self, stem: str) -> Found:
+    def stray_fax(self, file: Path) -> Found:
         """A fax that nobody announced, with what stands in its file. Raises OSError."""
-        return Found(of_faxinfo(stem, _faxinfo(self._recvq / f'{stem}{TIFF}')), self._written_at(stem), self._content(stem))
+        return Found(of_faxinfo(file.stem, _faxinfo(file)), _written_at(file), _plain(file, LARGEST))
 
     def keep(self, content: bytes) -> str:
         """Make a TIFF ours: durable when this returns. Its SHA-256."""
@@ -76,6 +77,10 @@ class Spool:
         for file in (self._recvq / f'{stem}{TIFF}', self._inbox / f'{stem}{TIFF}', self._inbox / f'{stem}{ARGUMENTS}'):
             file.unlink(missing_ok=True)
 
+    def forget_stray(self, file: Path) -> None:
+        """Let go a fax that nobody announced; another of its name stays."""
+        file.unlink(missing_ok=True)
+
     def _content(self, stem: str) -> bytes | None:
         for folder in (self._inbox, self._recvq):
             content = _plain(folder / f'{stem}{TIFF}', LARGEST)
@@ -84,13 +89,15 @@ class Spool:
         return None
 
     def _written_at(self, stem: str) -> float:
-        for file in (self._inbox / f'{stem}{TIFF}', self._recvq / f'{stem}{TIFF}', self._inbox / f'{stem}{ARGUMENTS}'):
-            with contextlib.suppress(FileNotFoundError):
-                return file.lstat().st_mtime
-        return 0.0
+        files = (self._inbox / f'{stem}{TIFF}', self._recvq / f'{stem}{TIFF}', self._inbox / f'{stem}{ARGUMENTS}')
+        return next((written for file in files if (written := _written_at(file))), 0.0)
 
-    def _is_stray(self, stem: str, machine_now: float) -> bool:
-        return machine_now - self._written_at(stem) >= YOUNGEST_STRAY_S and not _is_locked(self._recvq / f'{stem}{TIFF}')
+
+def _written_at(file: Path) -> float:
+    """When a file was written last, 0 when there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.lstat().st_mtime
+    return 0.0
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -13,9 +13,10 @@ import pytest
 
 from callcenter.applied import applied_files, applied_number, applied_numbers, lay_down, switch_to
 from callcenter.console import Complaint
-from callcenter.instance import EXAMPLE, Instance
+from callcenter.instance import EXAMPLE, SPOOLS, Instance
 from callcenter.ports import USUAL, free_ports, is_free, usual_ports
 from config.load import load
+from config.place import MOST_MODEMS
 from config.values import Agent
 
 
@@ -69,6 +70,28 @@ def test_the_database_may_be_another(instance: Instance, monkeypatch: pytest.Mon
     assert Instance.open(instance.root).database_url == 'sqlite:////tmp/other.db'
 
 
+def test_an_instance_of_an_older_mesa_gets_what_it_lacks(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = instance.root / 'instance.toml'
+    old = [line for line in file.read_text().splitlines() if not line.startswith(('fax_spool', 'iax', 'hfaxd', 'modems'))]
+    file.write_text('\n'.join([*old, '# mine', '[other]', 'x = 1', '']))
+    assert Instance.open(instance.root).place.ports.sip == instance.place.ports.sip, 'commands work before the first start, too'
+    completed = Instance.create(instance.root).place
+    new = {'iax': 0, 'hfaxd': 0, 'modems': 0}
+    assert asdict(completed.ports) | new == asdict(instance.place.ports) | new
+    assert completed.fax_spool.parent == SPOOLS and completed.fax_spool != instance.place.fax_spool
+    assert len({completed.ports.iax, completed.ports.hfaxd, completed.ports.modems}) == 3
+    text = file.read_text()
+    assert [line for line in old if line not in text.splitlines()] == [] and '# mine' in text
+    assert Instance.create(instance.root).place == completed
+    assert file.read_text() == text
+
+
+def test_each_instance_has_a_fax_spool_of_its_own(tmp_path: Path, instance: Instance) -> None:
+    (tmp_path / 'second').mkdir()
+    assert Instance.create(tmp_path / 'second').place.fax_spool != instance.place.fax_spool
+    assert [stat.S_IMODE((instance.place.fax / name).stat().st_mode) for name in ('tiff', 'pdf')] == [0o750] * 2
+
+
 @pytest.mark.parametrize('text', ['[ports', 'x = 1', '[ports]\nsip = 5060',
                                   '[ports]\nsip = 1\nagi = 2\nami = 3\nrtp_start = 4\nrtp_end = 5\nfoo = 6'])
 def test_a_damaged_file_is_named(instance: Instance, text: str) -> None:
@@ -106,7 +129,8 @@ def test_a_new_agent_gets_a_password_and_the_others_keep_theirs(instance: Instan
 
 def test_free_ports_are_free_and_differ() -> None:
     ports = free_ports()
-    assert len({ports.sip, ports.agi, ports.ami}) == 3
+    assert len({ports.sip, ports.agi, ports.ami, ports.iax, ports.hfaxd, ports.modems}) == 6
+    assert all(is_free(port) for port in (ports.iax, ports.hfaxd, *range(ports.modems, ports.modems + MOST_MODEMS)))
     assert all(is_free(port) for port in (ports.sip, ports.agi, ports.ami))
     assert ports.rtp_start % 2 == 0
     assert ports.rtp_end > ports.rtp_start

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fax.arrival import Arrival, is_stem, of_arguments, of_faxinfo
+from fax.arrival import TOO_MANY_PAGES, Arrival, is_stem, of_arguments, of_faxinfo
 
 STEM = 'fax000000170'
 
@@ -19,6 +19,15 @@ def test_the_arguments_of_the_hook() -> None:
     assert of_arguments(STEM, told) == Arrival(STEM, 'ttyIAX4670', '000000195', '', '5555550177', 'PAPELERIA LUNA', '528005550105')
     cut = args('recvq/fax000000170.tif', 'ttyIAX4670', '000000195', 'COMREC received DCN (sender abort)', '', '', '528005550105')
     assert of_arguments(STEM, cut).reason == 'COMREC received DCN (sender abort)'
+
+
+def test_the_page_that_reached_the_limit_may_have_been_the_last_one() -> None:
+    told = ('recvq/fax000000170.tif', 'ttyIAX4670', '000000195', f'{TOO_MANY_PAGES}, call terminated', '5555550177', '', '528005550105')
+    assert of_arguments(STEM, args(*told, 'end=')).reason == f'{TOO_MANY_PAGES}, call terminated'
+    assert of_arguments(STEM, args(*told, 'end=EOP')).reason == ''
+    assert of_arguments(STEM, args(*told, 'end=EOP')).called_number == '528005550105'
+    cut = ('f', 'd', 'c', 'COMREC received DCN (sender abort)', '5', 'end=EOP', '6', 'end=EOP')
+    assert (of_arguments(STEM, args(*cut)).reason, of_arguments(STEM, args(*cut)).caller_name) == (cut[3], 'end=EOP')
 
 
 @pytest.mark.parametrize('raw', [b'', b'\0', b'\0\0\0', b'recvq/x.tif', b'\xff\xfe\0\xff', args('a', 'b')])

@@ -139,7 +139,7 @@ def ports(instance: Instance) -> Iterator[Finding]:
     if supervisor_pid(instance.root):
         yield Finding('ok', 'Mesa is running')
         return
-    for name in ('sip', 'agi', 'ami', 'lmtp', 'web'):
+    for name in ('sip', 'agi', 'ami', 'lmtp', 'web', 'iax', 'hfaxd'):
         port = getattr(instance.place.ports, name)
         if is_free(port):
             yield Finding('ok', f'port {port} ({name}) is free')
@@ -192,4 +192,11 @@ def mail(instance: Instance) -> Iterator[Finding]:
             yield Finding('bad', f'{kind}_user has no password: write {kind} = "..." below [mail] in {instance.root}/secrets.toml')
 
 
-OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site, mail)
+def fax_server(instance: Instance) -> Iterator[Finding]:
+    """The fax server, link by link."""
+    from callcenter.fax_doctor import examine_fax
+    if applied_number(instance.place) is not None:
+        yield from (Finding(level, text) for level, text in examine_fax(instance, instance.site()))
+
+
+OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site, mail, fax_server)

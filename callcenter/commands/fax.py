@@ -12,6 +12,6 @@ def fax() -> None:
 
 
 for command in (fax_received.list_, fax_received.show, fax_received.hold, fax_received.release, fax_received.resend,
-                fax_received.quarantine, fax_received.discard, fax_received.save,
-                fax_sending.send, fax_sending.status, fax_sending.cancel, fax_modems.modems):
+                fax_received.quarantine, fax_received.discard, fax_received.save, fax_sending.send, fax_sending.status, fax_sending.cancel,
+                fax_modems.modems):
     fax.add_command(command)

@@ -40,7 +40,7 @@ def list_(reading: Reading, states: tuple[str, ...], line: str | None, limit: in
     with books(reading) as book:
         found = book.list([FaxState(state) for state in states], fax_line(line), limit)
     if as_json:
-        print_json([facts_of(fax) for fax in found])
+        print_json([facts_of(facsimile) for facsimile in found])
     elif not found:
         say('No fax is in such a state.' if states or line else 'No faxes yet.')
     else:
@@ -54,15 +54,15 @@ def list_(reading: Reading, states: tuple[str, ...], line: str | None, limit: in
 def show(reading: Reading, reference: str, as_json: bool) -> None:
     """Show one fax: what is known of it, and each step with its time."""
     with books(reading) as book:
-        fax, events = book.get(reference), book.events(reference)
+        facsimile, events = book.get(reference), book.events(reference)
     zone = reading.site().zone
     if as_json:
-        print_json(facts_of(fax) | {'events': [
+        print_json(facts_of(facsimile) | {'events': [
             {'at': event.at.isoformat(), 'state': str(event.state), 'by': event.by, 'text': event.text} for event in events]})
         return
-    for name, value in facts_of(fax).items():
+    for name, value in facts_of(facsimile).items():
         if value not in (None, '', [], False):
-            say(f'{name.replace("_", " "):>15}  {in_words(getattr(fax, name, value), zone)}')
+            say(f'{name.replace("_", " "):>15}  {in_words(getattr(facsimile, name, value), zone)}')
     say('\nhistory')
     for event in events:
         say(f'  {event.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {event.state:<12}{event.by:<10}{printable(event.text)}')
@@ -133,29 +133,29 @@ def discard(reading: Reading, reference: str, reason: str, by: str, yes: bool, a
 def save(reading: Reading, reference: str, to: Path) -> None:
     """Copy a fax to a file, to look at it. Never replaces one."""
     with books(reading) as book:
-        fax = book.get(reference)
+        facsimile = book.get(reference)
     folders = folders_of(reading.instance().place)
-    source = folders.tiff(fax) if to.suffix.lower() in ('.tif', '.tiff') else folders.pdf(fax)
+    source = folders.tiff(facsimile) if to.suffix.lower() in ('.tif', '.tiff') else folders.pdf(facsimile)
     if not source.is_file():
-        raise Complaint(f'Fax {fax.reference} has no such file (any more): it is {fax.state}. Every fax has its TIFF (--to NAME.tif) until '
-                        "the contract's days are over.")
+        raise Complaint(f'Fax {facsimile.reference} has no such file (any more): it is {facsimile.state}. Every fax has its TIFF '
+                        "(--to NAME.tif) until the contract's days are over.")
     try:
         with source.open('rb') as content, to.open('xb') as copy:
             shutil.copyfileobj(content, copy)
     except FileExistsError as error:
         raise Complaint(f'{to} is there already, and is not replaced.') from error
-    say(f'Fax {fax.reference} is in {to}.')
+    say(f'Fax {facsimile.reference} is in {to}.')
 
 
 def move(reading: Reading, work: Callable[[FaxDesk], Fax], what: str, as_json: bool) -> None:
     """Do an operator's move and say what became of the fax. Complaint when it is refused."""
     site = reading.site()
     with books(reading) as book:
-        fax = work(FaxDesk(book, lambda: site, lambda: reading.now(site)))
+        facsimile = work(FaxDesk(book, lambda: site, lambda: reading.now(site)))
     if as_json:
-        print_json(facts_of(fax))
+        print_json(facts_of(facsimile))
     else:
-        say(f'Fax {fax.reference} {what}.')
+        say(f'Fax {facsimile.reference} {what}.')
 
 
 @contextmanager
@@ -183,25 +183,26 @@ def fax_line(number: str | None) -> str | None:
 def say_list(found: tuple[Fax, ...], zone: ZoneInfo) -> None:
     """One line a fax."""
     say(f'{"fax":<12}{"received":<18}{"state":<13}{"pages":<7}{"from":<16}{"line":<16}to')
-    for fax in found:
-        received = fax.received_at.astimezone(zone)
-        say(f'{fax.reference:<12}{received:%Y-%m-%d %H:%M}  {fax.state:<13}{pages_of(fax):<7}{printable(sender(fax) or "-"):<16}'
-            f'{fax.line or "-":<16}{printable(fax.problem or fax.recipient or "-")}')
+    for facsimile in found:
+        received = facsimile.received_at.astimezone(zone)
+        say(f'{facsimile.reference:<12}{received:%Y-%m-%d %H:%M}  {facsimile.state:<13}{pages_of(facsimile):<7}'
+            f'{printable(sender(facsimile) or "-"):<16}{facsimile.line or "-":<16}'
+            f'{printable(facsimile.problem or facsimile.recipient or "-")}')
 
 
-def pages_of(fax: Fax) -> str:
+def pages_of(facsimile: Fax) -> str:
     """'3', or '5/8' when not all of them go."""
-    if fax.pages is None:
+    if facsimile.pages is None:
         return '-'
-    return str(fax.pages) if fax.sent_pages in (None, fax.pages) else f'{fax.sent_pages}/{fax.pages}'
+    return str(facsimile.pages) if facsimile.sent_pages in (None, facsimile.pages) else f'{facsimile.sent_pages}/{facsimile.pages}'
 
 
-def facts_of(fax: Fax) -> dict[str, Any]:
+def facts_of(facsimile: Fax) -> dict[str, Any]:
     """A fax for people and scripts; times are UTC, ISO 8601."""
     names = ('reference', 'state', 'line', 'client', 'caller_number', 'caller_name', 'called_number', 'received_at', 'pages', 'sent_pages',
              'damage', 'reason', 'problem', 'release_at', 'on_hold', 'recipient', 'deliveries', 'finished_at', 'deleted_at', 'device',
              'commid', 'sha256', 'size', 'pdf_sha256', 'pdf_size')
-    return {name: plain(getattr(fax, name)) for name in names}
+    return {name: plain(getattr(facsimile, name)) for name in names}
 
 
 def plain(value: Any) -> Any:

@@ -19,8 +19,8 @@ def write_fax(file: Path, pages: int = 1, height: int = HEIGHT) -> Path:
 
 
 def pages_of(file: Path) -> int:
-    """How many pages a TIFF has."""
-    return subprocess.run(['tiffinfo', str(file)], check=True, capture_output=True, text=True).stdout.count('TIFF Directory')
+    """How many whole pages a TIFF has. A fax that was cut short ends with a page that is none, of which the program complains."""
+    return subprocess.run(['tiffinfo', str(file)], check=False, capture_output=True, text=True).stdout.count('TIFF Directory')
 
 
 def _page(number: int, height: int) -> bytes:

@@ -138,6 +138,23 @@ def test_programs_that_die_come_back(mesa: RealMesa) -> None:
     assert first.device.readlink() == device or first.device.exists()
 
 
+def test_the_doctor_knows_the_chain(mesa: RealMesa) -> None:
+    told = [(finding['level'], finding['text']) for finding in mesa.json('doctor')]
+    for words in ('programs of the fax server', str(mesa.place.fax_spool), f'hfaxd answers on port {mesa.place.ports.hfaxd}',
+                  *(f'modem {modem.name} is idle, and Asterisk reaches it' for modem in mesa.place.modems(2))):
+        assert [level for level, text in told if words in text] == ['ok'], words
+    late = mesa.place.fax_spool / 'recvq' / 'fax000009999.tif'
+    late.touch()
+    os.utime(late, (0, 0))
+    (mesa.place.fax_spool / 'bin' / 'mesa-received').chmod(0o644)
+    done = mesa.mesa('doctor')
+    late.unlink()
+    (mesa.place.fax_spool / 'bin' / 'mesa-received').chmod(0o755)
+    bad = [line for line in done.stdout.splitlines() if line.startswith('bad')]
+    assert done.returncode == 1 and len(bad) == 2
+    assert 'mesa-received cannot be run' in bad[0] and 'fax000009999.tif first' in bad[1]
+
+
 def test_our_own_modems_may_call_no_number_that_costs(mesa: RealMesa) -> None:
     def leads(number: str, context: str = 'from-faxmodem') -> str:
         return mesa.asterisk_cli(f'dialplan show {number}@{context}')
