@@ -92,6 +92,11 @@ class JobBook:
         """The faxes to which something may still happen, the oldest first."""
         return self._many(_ROWS.where(_OPEN).order_by(_C.id))
 
+    def over(self, tags: Sequence[str]) -> frozenset[str]:
+        """Those of the tags whose faxes are over."""
+        with self._db.read() as connection:
+            return frozenset(connection.scalars(select(_C.tag).where(_C.tag.in_(tags), _C.ended_at.is_not(None))))
+
     def begin(self, job: FaxJob) -> bool:
         """Write down that sendfax is about to be started for it; False when it must not be: cancelled, or somebody else did."""
         with self._db.write() as connection:

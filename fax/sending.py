@@ -26,6 +26,7 @@ from storage.engine import DatabaseUnavailable
 
 log = logging.getLogger('mesa.fax')
 CUT_PATIENCE_S = 5.0
+CLEARED_A_ROUND = 3
 VANISHED_AFTER_S = 30.0                                # a job that goes from one queue to the other is in neither for a moment
 VANISHED = 'HylaFAX does not know the job any more, and its log tells of no success'
 UNPROVEN = 'HylaFAX calls it done, but not all pages were confirmed'
@@ -72,7 +73,17 @@ class Sending:
                 return len(waiting)
             for job in waiting:
                 self._step(client, job, known.get(job.tag))
+            self._clear(client, tuple(known.values()))
         return len(waiting)
+
+    def _clear(self, client: Hylafax, known: tuple[Told, ...]) -> None:
+        """Let HylaFAX forget what is over and in the books; else its queue of what is done would grow for ever."""
+        over = self.book.over([told.tag for told in known if told.is_over])
+        for told in [told for told in known if told.tag in over][:CLEARED_A_ROUND]:
+            try:
+                client.remove(told.job)
+            except HylafaxError as error:
+                self._say(told.tag, str(error))
 
     def _step(self, client: Hylafax, job: FaxJob, told: Told | None) -> None:
         try:

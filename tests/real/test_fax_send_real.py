@@ -71,10 +71,11 @@ def test_a_fax_to_ourselves_leaves_by_one_modem_and_comes_in_by_the_other(office
 def test_a_fax_to_a_foreign_machine_arrives(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
     mesa, machine = office
     machine.behave('fax')
-    told = send(mesa, letter, THEIRS)
+    told = send(mesa, letter, THEIRS, '--client', 'quetzal')
     assert (told['state'], told['pages_sent']) == ('sent', 1)
     arrived = machine.arrived()
     assert (arrived.status, arrived.pages, arrived.number[-10:]) == ('SUCCESS', 1, THEIRS)
+    assert arrived.remote.strip()[-10:] == '8005550205', 'the fax line on whose behalf it is sent'
     assert document('arrived.tif', arrived.file.read_bytes()).pages == 1
 
 

@@ -299,6 +299,21 @@ def test_a_job_that_was_done_and_cleaned_is_told_from_the_log(book: JobBook, own
     assert (over.state, over.seconds, over.cost) == (JobState.SENT, 61, Decimal('3.00'))
 
 
+def test_what_is_over_leaves_hylafax_too_and_nobody_else_s_does(book: JobBook, own: Spool, tmp_path: Path) -> None:
+    worker = Worker(book, own, tmp_path)
+    sheets = tmp_path / 'sheets.tif'
+    sheets.write_bytes(PAGE.sheets)
+    other = worker.client.submit(sheets, NUMBER, 'mesa-by-hand', tries=1, dials=1)
+    worker.client.remove(other)
+    first, second = queued(book, tmp_path), queued(book, tmp_path)
+    worker.round()
+    book.cancel(first.id, 'beto', NOW)
+    worker.until_over(first)
+    worker.round()
+    assert {told.tag for told in worker.client.jobs()} == {'mesa-by-hand', second.tag}
+    assert book.get(first.id).state is JobState.CANCELLED
+
+
 def test_while_the_log_cannot_be_read_the_end_is_told_and_the_price_waits(book: JobBook, own: Spool, tmp_path: Path) -> None:
     worker = Worker(book, own, tmp_path)
     own.log.mkdir()
