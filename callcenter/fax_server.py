@@ -78,6 +78,7 @@ def lay_out(place: Place, site: Site, secrets: Secrets) -> None:
     _settings(spool, server_files(site, place) | _stock_setup(spool), user.pw_gid)
     for leftover in place.fax_inbox.glob('.*'):
         leftover.unlink(missing_ok=True)
+    _readable_log(spool / 'log/xferfaxlog', user.pw_uid, user.pw_gid)
     _allow_clients(spool / 'etc/hosts.hfaxd', secrets.hfaxd, user)
     lay_out_modems(place, site, secrets)
 
@@ -151,6 +152,13 @@ def _null(device: Path) -> None:
             os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         device.touch()
         device.chmod(0o666)
+
+
+def _readable_log(file: Path, uid: int, gid: int) -> None:
+    """HylaFAX would make its log of calls for itself alone; Mesa reads there how long they were."""
+    file.touch()
+    os.chown(file, uid, gid)
+    file.chmod(0o640)
 
 
 def _programs(folder: Path) -> None:

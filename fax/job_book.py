@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
-from fax.job_tables import OPEN, fax_attempts, fax_jobs
+from fax.job_tables import OPEN, UNPRICED, fax_attempts, fax_jobs
 from fax.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob, cost_of
 from storage.engine import Database
 from ticketing.folio_rows import add_entry, id_of
@@ -24,12 +24,13 @@ MOST_SUBMISSIONS = 300                                 # about a day
 PATIENCE_S = 30.0                                      # to write down an outcome
 QUEUED_TEXT = 'se enviará el fax {name} ({pages} páginas) al {number} [fax {id}]'
 ENDED_TEXT = {
-    JobState.SENT: 'se envió el fax {id} al {number}: {pages} páginas, {seconds} s',
+    JobState.SENT: 'se envió el fax {id} al {number}: {pages} páginas',
     JobState.FAILED: 'no se pudo enviar el fax {id} al {number}: {status}',
     JobState.CANCELLED: 'se canceló el envío del fax {id} al {number}',
 }
 _C = fax_jobs.c
 _OPEN = text(f'fax_jobs.{OPEN}')                                     # in the words of its index: with parameters none would be used
+_UNPRICED = text(UNPRICED)
 _ROWS = select(*(column for column in _C if column.name != 'folio_id'), folios.c.number.label('folio')).select_from(
     fax_jobs.outerjoin(folios, folios.c.id == _C.folio_id))
 
@@ -82,10 +83,8 @@ class JobBook:
 
     def attempts(self, id_: int) -> tuple[Attempt, ...]:
         """The calls that were made for a fax, the oldest first."""
-        a = fax_attempts.c
         with self._db.read() as connection:
-            return tuple(Attempt(*row) for row in connection.execute(
-                select(a.commid, a.at, a.seconds, a.pages, a.reason).where(a.job_id == id_).order_by(a.id)))
+            return _calls(connection, id_)
 
     # --- the worker ----------------------------------------------------------------------------------------------
 
@@ -128,9 +127,12 @@ class JobBook:
             connection.execute(update(fax_jobs).where(_C.id == job.id, _OPEN).values(
                 state=state.value, submitted_at=func.coalesce(_C.submitted_at, now), **_told_columns(told)))
 
-    def end(self, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt], price: Decimal, now: datetime,
+    def end(self, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, price: Decimal, now: datetime,
             told: Told | None = None) -> bool:
-        """It is over: seconds and cost are those of all its calls. Told in its folio's timeline; False when that was known."""
+        """It is over: seconds and cost are those of all its calls, to be told by `priced` when they are not known now (None).
+
+        Told in its folio's timeline; False when that was known.
+        """
         with self._db.write(PATIENCE_S) as connection:
             before = _locked(connection, job.id)
             if not before.is_open:
@@ -139,6 +141,15 @@ class JobBook:
                 _set(connection, job.id, submitted_at=before.submitted_at or now, **_told_columns(told))
             _end(connection, before, state, status, attempts, price, now)
             return True
+
+    def unpriced(self) -> tuple[FaxJob, ...]:
+        """The faxes that are over and of which nobody knows yet how long their calls were."""
+        return self._many(_ROWS.where(_UNPRICED).order_by(_C.id))
+
+    def priced(self, job: FaxJob, attempts: Sequence[Attempt]) -> None:
+        """How long its calls were, at the price that was in force at its end."""
+        with self._db.write(PATIENCE_S) as connection:
+            _settle(connection, job.id, attempts, job.price or Decimal(0))
 
     def kept_for(self) -> tuple[str | None, ...]:
         """The clients whose documents we still have; None is nobody's."""
@@ -161,15 +172,24 @@ class JobBook:
             return tuple(_job(row) for row in connection.execute(wanted))
 
 
-def _end(connection: Connection, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt], price: Decimal,
+def _end(connection: Connection, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, price: Decimal,
          now: datetime) -> None:
-    _keep(connection, job.id, attempts)
-    a = fax_attempts.c
-    all_calls = tuple(Attempt(*row) for row in connection.execute(
-        select(a.commid, a.at, a.seconds, a.pages, a.reason).where(a.job_id == job.id)))
-    _set(connection, job.id, state=state.value, status=status, ended_at=now, seconds=sum(call.seconds for call in all_calls),
-         price=price, cost=cost_of(all_calls, price), not_before=None)
+    _set(connection, job.id, state=state.value, status=status, ended_at=now, price=price, not_before=None)
+    if attempts is not None:
+        _settle(connection, job.id, attempts, price)
     _tell(connection, _one(connection, job.id), ENDED_TEXT[state], job.cancel_by or 'mesa' if state is JobState.CANCELLED else 'mesa', now)
+
+
+def _settle(connection: Connection, id_: int, attempts: Sequence[Attempt], price: Decimal) -> None:
+    _keep(connection, id_, attempts)
+    calls = _calls(connection, id_)
+    _set(connection, id_, seconds=sum(call.seconds for call in calls), cost=cost_of(calls, price))
+
+
+def _calls(connection: Connection, id_: int) -> tuple[Attempt, ...]:
+    a = fax_attempts.c
+    wanted = select(a.commid, a.at, a.seconds, a.pages, a.reason).where(a.job_id == id_).order_by(a.id)
+    return tuple(Attempt(*row) for row in connection.execute(wanted))
 
 
 def _keep(connection: Connection, id_: int, attempts: Sequence[Attempt]) -> None:
@@ -207,5 +227,5 @@ def _job(row: Any) -> FaxJob:
 
 def _tell(connection: Connection, job: FaxJob, words: str, by: str, now: datetime) -> None:
     if job.folio is not None:
-        told = words.format(id=job.id, name=job.name, pages=job.pages, number=job.number, seconds=job.seconds, status=job.status)
+        told = words.format(id=job.id, name=job.name, pages=job.pages, number=job.number, status=job.status)
         add_entry(connection, id_of(connection, job.folio), EntryKind.NOTE, told, by, now)

@@ -8,6 +8,7 @@ from storage.types import Exact, RowId, UtcDateTime
 from ticketing.tables import folios
 
 OPEN = "state IN ('queued', 'submitted', 'sending')"
+UNPRICED = 'ended_at IS NOT NULL AND seconds IS NULL'      # HylaFAX's log could not be read when they ended
 
 fax_jobs = Table(
     'fax_jobs', metadata,
@@ -43,6 +44,7 @@ fax_jobs = Table(
     Column('cost', Exact),
     Column('forgotten_at', UtcDateTime),                                  # when its document was deleted
     Index('fax_jobs_open', 'id', sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+    Index('fax_jobs_unpriced', 'id', sqlite_where=text(UNPRICED), postgresql_where=text(UNPRICED)),
     Index('fax_jobs_by_time', 'created_at'),
     Index('fax_jobs_of_client', 'client', 'created_at'),
     Index('fax_jobs_of_folio', 'folio_id'),

@@ -47,13 +47,14 @@ class Sending:
     patience: Callable[[], float] = monotonic
     vanished_after_s: float = VANISHED_AFTER_S
     _missing: dict[int, float] = field(default_factory=dict, init=False)      # id -> since when HylaFAX does not know it
-    _told: str = field(default='', init=False)         # the last trouble, so that each is logged once
+    _told: dict[str, str] = field(default_factory=dict, init=False)           # the last troubles, so that each is logged once
 
     def round(self) -> int:
         """Submit what is queued, follow what is open, settle what is over; how many faxes are open.
 
         While HylaFAX does not answer nothing changes, but each fax says so.
         """
+        self._price()
         if not self.book.open():
             return 0
         client = self.hylafax()
@@ -63,9 +64,9 @@ class Sending:
                 return len(waiting)
             try:
                 known = {told.tag: told for told in client.jobs()}
-                self._say('')
+                self._say('server', '')
             except HylafaxError as error:
-                self._say(str(error))
+                self._say('server', f'faxes wait: {error}')
                 for job in waiting:
                     self.book.note(job, str(error))
                 return len(waiting)
@@ -85,16 +86,16 @@ class Sending:
         except DatabaseUnavailable:
             raise
         except (FaxError, OSError) as error:
-            log.warning('fax %s: %s', job.id, error)
+            self._say(job.tag, f'fax {job.id}: {error}')
             self.book.note(job, str(error))
 
     def _follow(self, client: Hylafax, job: FaxJob, told: Told) -> None:
         if told.is_over:
             self._settle(job, told)
             return
-        attempts = self._attempts(job) if told.dials != job.dials else ()
+        attempts = self._attempts_if_readable(job) if told.dials != job.dials else ()
         if changed(job, told):
-            self.book.follow(job, told, attempts, self.now())
+            self.book.follow(job, told, attempts or (), self.now())
         if job.cancel_at is not None:
             self._cut(client, job, told)
 
@@ -160,12 +161,30 @@ class Sending:
             self._end(job, JobState.FAILED, (attempts[-1].reason if attempts else '') or VANISHED)
 
     def _end(self, job: FaxJob, state: JobState, status: str, told: Told | None = None) -> None:
-        attempts = self._attempts(job) if job.submissions else ()
+        attempts = self._attempts_if_readable(job) if job.submissions else ()
+        self._told.pop(job.tag, None)
         if self.book.end(job, state, status, attempts, self.site().fax_server.price_per_minute, self.now(), told):
             log.info('fax %s: %s %s', job.id, state.value, status)
 
+    def _price(self) -> None:
+        """Tell the seconds of faxes that ended while HylaFAX's log could not be read."""
+        for job in self.book.unpriced():
+            attempts = self._attempts_if_readable(job)
+            if attempts is not None:
+                self.book.priced(job, attempts)
+
     def _attempts(self, job: FaxJob) -> tuple[Attempt, ...]:
         return attempts_in(self.log_file, job.tag)
+
+    def _attempts_if_readable(self, job: FaxJob) -> tuple[Attempt, ...] | None:
+        """The calls that were made for it; None when the log cannot be read: HylaFAX itself tells how a fax ended, and its price waits."""
+        try:
+            attempts = self._attempts(job)
+        except OSError as error:
+            self._say('log', f'seconds and costs of faxes are not known: {error}')
+            return None
+        self._say('log', '')
+        return attempts
 
     @contextmanager
     def _alone(self, client: Hylafax) -> Iterator[bool]:
@@ -179,10 +198,10 @@ class Sending:
                 free = _locks(left_behind.fileno())
             yield free
 
-    def _say(self, trouble: str) -> None:
-        if trouble and trouble != self._told:
-            log.warning('faxes wait: %s', trouble)
-        self._told = trouble
+    def _say(self, about: str, trouble: str) -> None:
+        if trouble and trouble != self._told.get(about):
+            log.warning('%s', trouble)
+        self._told[about] = trouble
 
 
 def changed(job: FaxJob, told: Told) -> bool:

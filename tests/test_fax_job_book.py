@@ -78,7 +78,7 @@ def test_the_life_of_a_fax_that_arrives(book: JobBook, db: Database, tmp_path: P
     assert str(ended.cost) == '3.00', 'digit by digit'
     assert [call.reason for call in book.attempts(job.id)] == ['Busy signal detected', '']
     assert book.open() == ()
-    assert FolioBook(db).timeline(folio)[-1].text == f'se envió el fax {job.id} al +525555550199: 1 páginas, 61 s'
+    assert FolioBook(db).timeline(folio)[-1].text == f'se envió el fax {job.id} al +525555550199: 1 páginas'
 
 
 @pytest.mark.parametrize(('seconds', 'cost'), [

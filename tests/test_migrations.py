@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
 import fax.job_tables
+import fax.tables
 import ticketing.tables
 from storage import migrate
 from storage.engine import Database
@@ -44,6 +45,7 @@ def test_the_migrated_schema_is_the_code_s(empty_url: str) -> None:
     assert ticketing.tables.folios.name in metadata.tables
     assert ami_listener.tables.calls.name in metadata.tables
     assert fax.job_tables.fax_jobs.name in metadata.tables
+    assert fax.tables.faxes.name in metadata.tables
 
 
 def test_the_difference_between_schema_and_code_would_be_noticed(empty_url: str) -> None:

@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 OPEN = sa.text("state IN ('queued', 'submitted', 'sending')")
+UNPRICED = sa.text('ended_at IS NOT NULL AND seconds IS NULL')
 
 
 def upgrade() -> None:
@@ -55,6 +56,7 @@ def upgrade() -> None:
         sa.UniqueConstraint('tag', name=op.f('uq_fax_jobs_tag')),
         sa.ForeignKeyConstraint(['folio_id'], ['folios.id'], name=op.f('fk_fax_jobs_folio_id')))
     op.create_index('fax_jobs_open', 'fax_jobs', ['id'], sqlite_where=OPEN, postgresql_where=OPEN)
+    op.create_index('fax_jobs_unpriced', 'fax_jobs', ['id'], sqlite_where=UNPRICED, postgresql_where=UNPRICED)
     op.create_index('fax_jobs_by_time', 'fax_jobs', ['created_at'])
     op.create_index('fax_jobs_of_client', 'fax_jobs', ['client', 'created_at'])
     op.create_index('fax_jobs_of_folio', 'fax_jobs', ['folio_id'])

@@ -299,6 +299,20 @@ def test_a_job_that_was_done_and_cleaned_is_told_from_the_log(book: JobBook, own
     assert (over.state, over.seconds, over.cost) == (JobState.SENT, 61, Decimal('3.00'))
 
 
+def test_while_the_log_cannot_be_read_the_end_is_told_and_the_price_waits(book: JobBook, own: Spool, tmp_path: Path) -> None:
+    worker = Worker(book, own, tmp_path)
+    own.log.mkdir()
+    job = queued(book, tmp_path)
+    worker.round()
+    book.cancel(job.id, 'beto', NOW)
+    over = worker.until_over(job)
+    assert (over.state, over.seconds, over.cost, over.price) == (JobState.CANCELLED, None, None, Decimal('1.50'))
+    own.log.rmdir()
+    worker.round()
+    assert (book.get(job.id).seconds, book.get(job.id).cost) == (0, Decimal(0))
+    assert book.unpriced() == ()
+
+
 # -- with a modem -------------------------------------------------------------------------------------------------
 
 def test_a_number_that_is_busy_fails_after_the_last_call(one_book: JobBook, own: Spool, modem: PtyModem, tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Faxes that we send, all the way: HylaFAX, a modem, Asterisk, and a machine at the other end, ours or a foreign one (mission.md 5.5)."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fax.documents import document
+from tests.real.fax_machine import FaxMachine
+from tests.real.instance import RealMesa
+
+OURS, THEIRS = '8005550105', '5555550199'
+SENT_S = 180.0
+TEXT = 'Estimados señores:\n\nLes enviamos el informe que pidieron.\n'
+
+
+@pytest.fixture(scope='module')
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealMesa, FaxMachine]]:
+    """A Mesa with two modems, and a fax machine at the other end of its trunk."""
+    machine = FaxMachine(tmp_path_factory.mktemp('machine'))
+    mesa = RealMesa(tmp_path_factory.mktemp('mesa'), edit=machine.take_trunk, fax=2, clock='2026-11-24T10:00')
+    try:
+        machine.start(mesa.place.ports.sip)
+        yield mesa, machine
+    finally:
+        machine.stop()
+        mesa.stop()
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    file = tmp_path / 'informe.txt'
+    file.write_text(TEXT)
+    return file
+
+
+def send(mesa: RealMesa, letter: Path, number: str, *more: str) -> dict[str, Any]:
+    """Send a fax, wait for its end, and tell all about it."""
+    done = mesa.mesa('fax', 'send', '--to', number, '--wait', *more, str(letter), patience_s=SENT_S)
+    told = mesa.json('fax', 'status', '--limit', '1')[0]
+    assert done.returncode == (told['state'] != 'sent'), done.stdout + done.stderr
+    told = dict(mesa.json('fax', 'status', str(told['id'])))
+    print(told)
+    return told
+
+
+def until(mesa: RealMesa, job: int, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """A fax as soon as something is so."""
+    deadline = time.monotonic() + SENT_S
+    while not reached(told := mesa.json('fax', 'status', str(job))):
+        assert time.monotonic() < deadline, told
+    return dict(told)
+
+
+def test_a_fax_to_ourselves_leaves_by_one_modem_and_comes_in_by_the_other(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
+    mesa, _ = office
+    told = send(mesa, letter, OURS, '--client', 'quetzal')
+    assert (told['state'], told['pages_sent'], told['dials'], told['tries']) == ('sent', 1, 1, 1)
+    assert 10 < told['seconds'] < 120
+    assert Decimal(told['cost']) == Decimal('1.50') * -(-told['seconds'] // 60)
+    call, = told['attempts']
+    assert (call['seconds'], call['pages'], call['reason']) == (told['seconds'], 1, '')
+    received = mesa.json('fax', 'list')
+    assert [(one['pages'], one['line']) for one in received] == [(1, '+528005550105')]
+
+
+def test_a_fax_to_a_foreign_machine_arrives(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
+    mesa, machine = office
+    machine.behave('fax')
+    told = send(mesa, letter, THEIRS)
+    assert (told['state'], told['pages_sent']) == ('sent', 1)
+    arrived = machine.arrived()
+    assert (arrived.status, arrived.pages, arrived.number[-10:]) == ('SUCCESS', 1, THEIRS)
+    assert document('arrived.tif', arrived.file.read_bytes()).pages == 1
+
+
+def test_a_number_that_is_busy_fails_after_the_last_call(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
+    mesa, machine = office
+    machine.behave('busy')
+    told = send(mesa, letter, THEIRS, '--tries', '1', '--dials', '1')
+    assert (told['state'], told['dials'], told['seconds'], told['cost']) == ('failed', 1, 0, '0.00')
+    assert 'too many attempts to dial' in told['status'] and 'usy' in told['status']
+
+
+def test_a_fax_on_its_way_is_cancelled(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
+    mesa, machine = office
+    machine.behave('ring')
+    job = mesa.json('fax', 'send', '--to', THEIRS, str(letter))['id']
+    until(mesa, job, lambda told: told['state'] == 'sending')
+    assert mesa.json('fax', 'cancel', str(job), '--by', 'beto')['cancel_by'] == 'beto'
+    told = until(mesa, job, lambda told: told['ended_at'] is not None)
+    assert (told['state'], told['cost']) == ('cancelled', '0.00')
