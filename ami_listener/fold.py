@@ -37,6 +37,7 @@ def fold(rows: Sequence[Row], login_of: Callable[[str], str] = str) -> CallRecor
     return _Call(cel, queue, own, login_of).record()
 
 
+FAX = 'fax'
 NO_MODEM = {'busy': 'fax_busy', 'unavailable': 'fax_unavailable'}
 
 
@@ -59,7 +60,7 @@ class _Call:
         kind, _, why = self.said.get('MESA_FALLBACK', '').partition('|')
         waits = [row for row in self.caller if row.event == 'APP_START' and row.app == 'Queue']
         joined = waits[0].at_us if waits else None
-        talks = self._conversations(joined)
+        talks = [] if FAX in (kind, done[0]) else self._conversations(joined)       # a modem is nobody to talk with
         left = (talks[0][0] if talks else self._left_queue()) if waits else None
         incoming = 'MESA_LINE' in self.said or (self.first.context == TRUNK_CONTEXT and not self.first.linkedid.startswith(PLACED))
         return CallRecord(
@@ -145,8 +146,8 @@ class _Call:
             return CALL_BACK
         if queued:
             return 'abandoned' if self._gave_up() else 'no_agent_timeout'
-        if kind == 'fax' or destination == 'fax':
-            return NO_MODEM.get(self.said.get('MESA_FAX', ''), 'fax')
+        if FAX in (kind, destination):
+            return NO_MODEM.get(self.said.get('MESA_FAX', ''), FAX)
         if not incoming:
             return self._placed() if self._by_us() else 'failed'
         if destination == 'hangup':

@@ -38,6 +38,8 @@ def lacking() -> str:
     """Why this machine cannot run a fax server, in one sentence; '' when it can."""
     if os.geteuid() != 0:
         return "the fax server needs root, for its programs change to HylaFAX's user: it is not started"
+    if group() is None:
+        return f"there is no user {USER}, as whom HylaFAX's programs run: the fax server is not started"
     missing = [name for name, program in PROGRAMS.items() if not os.access(program, os.X_OK)]
     if missing:
         return f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} not installed (./mesa installs what is missing): ' \
@@ -77,9 +79,7 @@ def lay_out(place: Place, site: Site, secrets: Secrets) -> None:
     for leftover in place.fax_inbox.glob('.*'):
         leftover.unlink(missing_ok=True)
     _readable_log(spool / 'log/xferfaxlog', user.pw_uid, user.pw_gid)
-    password = _crypted(secrets.hfaxd)
-    write_whole(spool / 'etc/hosts.hfaxd', clients_allowed(user.pw_gid, password), mode=0o600)
-    os.chown(spool / 'etc/hosts.hfaxd', user.pw_uid, user.pw_gid)
+    _allow_clients(spool / 'etc/hosts.hfaxd', secrets.hfaxd, user)
     lay_out_modems(place, site, secrets)
 
 
@@ -199,11 +199,18 @@ def _stock_setup(spool: Path) -> dict[str, str]:
     return {'etc/setup.cache': text.replace(f"SPOOL='{STOCK}'", f"SPOOL='{spool}'")}
 
 
-def _crypted(password: str) -> str:
+def _allow_clients(file: Path, password: str, user: pwd.struct_passwd) -> None:
+    """Write who may use hfaxd, when the password is another than before; it reads the file at every login."""
     with warnings.catch_warnings():                    # the module goes with Python 3.13, which Mesa does not run on
         warnings.simplefilter('ignore', DeprecationWarning)
         import crypt
-        return crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512))
+    before = file.read_text() if file.exists() else ''
+    known = before.split(':')[2] if before.count(':') > 2 else ''
+    if not known or before != clients_allowed(user.pw_gid, crypt.crypt(password, known)):
+        aside = file.with_name('.hosts.hfaxd')
+        write_whole(aside, clients_allowed(user.pw_gid, crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512))), mode=0o600)
+        os.chown(aside, user.pw_uid, user.pw_gid)
+        aside.replace(file)
 
 
 def _lives(pid: str) -> bool:

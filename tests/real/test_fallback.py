@@ -277,7 +277,7 @@ def test_killed_at_every_stage_of_a_call(switchboard: Switchboard) -> None:
     assert (record.path, record.disposition) == ('mesa', 'abandoned')
     assert switchboard.books.only_folio(linkedid(queue)).abandoned_at is not None
     faxed = until('the fax is in the books', lambda: switchboard.books.last_of(OPEN_FAX))
-    assert (faxed.path, faxed.disposition, faxed.folio) == ('fallback-fax', 'fax', None)
+    assert (faxed.path, faxed.disposition, faxed.folio) == ('fallback-fax', 'fax_unavailable', None)
 
 
 def test_killed_and_started_again_by_its_supervisor(switchboard: Switchboard) -> None:

@@ -364,7 +364,7 @@ def test_the_link_is_cut_for_a_minute_under_a_dozen_calls(office: RealMesa, book
     until('the link is back', lambda: link_is(office, 'up') and proxy.logins > LOGINS, 60)
     assert insist_on_equal(office, books) >= 12
     told = Counter(record.disposition for record in calls_of(books).values())
-    assert set(told) == {'abandoned', 'answered', 'hung_up', 'goodbye', 'voice_message', 'fax', 'failed'}
+    assert set(told) == {'abandoned', 'answered', 'hung_up', 'goodbye', 'voice_message', 'fax_unavailable', 'failed'}
     fallback = [record for record in calls_of(books).values() if record.is_fallback]
     assert len(fallback) == 1 and books.ended(fallback[0].linkedid).folio == books.only_folio(fallback[0].linkedid).number
 

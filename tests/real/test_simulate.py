@@ -75,7 +75,7 @@ def compare(books: Books, told: dict[str, Any], outcome: Outcome) -> None:
     heard = set(prompts(outcome))
     record, folio, note = books.call(outcome.linkedid), books.folio_of(outcome.linkedid), books.note(outcome.linkedid)
     if told['destination'] == 'fax':
-        assert (record.destination, record.disposition, record.answered) == ('fax', 'fax', None)
+        assert (record.destination, record.disposition, record.answered) == ('fax', 'fax_unavailable', None)
         return
     is_open = 'mesa/closed-menu' not in heard
     assert told['open'] is is_open
