@@ -99,6 +99,8 @@ class CallSession(AGI):  # type: ignore[misc]
         reply = self._ask(command.encode('ascii'), self._talk_s if deadline_s is None else deadline_s)
         if reply == b'200 result=0 Gosub complete':
             return
+        if b'(abnormal exit)' in reply and self.get_variable('FAXEXTEN'):
+            self._end(CallerGone('it is a fax machine: a modem takes the call'))
         if b'(abnormal exit)' in reply or not reply.startswith(b'200 result=-1 Gosub label'):
             self._refused(command, reply)
         raise BadReply(f'the dialplan has no subroutine {context},{extension},{priority}')

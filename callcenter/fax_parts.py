@@ -133,7 +133,8 @@ class FaxParts:
         self._changed()
 
     def _task(self, part: Part) -> Task:
-        return Task(part.name, part.argv, self._instance.place.log / f'{part.name.replace(" ", "-")}.log', STOP_S, guarded(part.powers),
+        return Task(part.name, part.argv, self._instance.place.log / f'{part.name.replace(" ", "-")}.log', STOP_S,
+                    guarded(part.powers, prompt=bool(part.makes or part.device)),
                     partial(self._ready, part), partial(self._before, part))
 
     def _part_changed(self, part: Part) -> None:
@@ -177,10 +178,14 @@ class FaxParts:
                 free_device(self._instance.place, part.makes.name)
 
 
-def guarded(powers: Collection[str]) -> tuple[str, ...]:
-    """How a program of the fax server is started: behind its guard, with these powers beyond its files and never more."""
+def guarded(powers: Collection[str], prompt: bool = False) -> tuple[str, ...]:
+    """How a program of the fax server is started: behind its guard, with these powers beyond its files and never more.
+
+    A `prompt` one goes before others: sound must be made and heard in time.
+    """
     allowed = ','.join(('-all', *(f'+{power}' for power in powers)))
-    return ('setsid', 'setpriv', '--pdeathsig', 'TERM', f'--bounding-set={allowed}', '--inh-caps=-all', '--no-new-privs',
+    nice = ('nice', '-n', '-10') if prompt else ()
+    return ('setsid', *nice, 'setpriv', '--pdeathsig', 'TERM', f'--bounding-set={allowed}', '--inh-caps=-all', '--no-new-privs',
             'sh', '-c', GUARD, 'mesa-guard')
 
 

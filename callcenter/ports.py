@@ -10,7 +10,9 @@ from dataclasses import asdict
 from config.place import MOST_MODEMS, Ports
 
 USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080, metrics=9464)
-FREE = range(20000, 32000)                             # below the range from which the kernel serves outgoing connections
+# Below the range from which the kernel serves outgoing connections. RTP is apart: between calls its ports look free.
+RTP = range(20000, 27000)
+FREE = range(27000, 32000)
 FREE_RTP = 400                                         # Asterisk skips one that is taken, so ranges may overlap
 
 
@@ -26,7 +28,7 @@ def usual_ports() -> Ports:
 def free_ports() -> Ports:
     """Ports that nobody uses now, chosen at random so that two instances made at once differ."""
     taken: set[int] = set()
-    start = random.SystemRandom().randrange(FREE.start, FREE.stop - FREE_RTP, 2)
+    start = random.SystemRandom().randrange(RTP.start, RTP.stop - FREE_RTP, 2)
     return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1,
                  lmtp=_free(taken), web=_free(taken), metrics=_free(taken), iax=_free(taken), hfaxd=_free(taken), modems=_free_row(taken))
 

@@ -48,7 +48,8 @@ def mail_settings(document: Document, top: shapes.SiteFile | None) -> MailSettin
 def fax_settings(document: Document, top: shapes.SiteFile | None) -> FaxSettings:
     """The fax server; none when nothing is written."""
     shape = document.shaped(shapes.FaxShape, top.fax, ('fax',)) if top else None
-    return FaxSettings(shape.modems if shape else 0, Decimal(shape.price_per_minute or '0') if shape else Decimal(0), document.where('fax'))
+    given = shape.given() if shape else {}
+    return FaxSettings(**(given | {'price_per_minute': Decimal(given.get('price_per_minute', '0'))}), where=document.where('fax'))
 
 
 def mail_templates(found: Findings) -> dict[str, str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
@@ -93,6 +94,7 @@ def _knowledge(site: Site, place: Place, secrets: Secrets) -> dict[str, object]:
         'music_classes': sorted({'default', *(queue.music for queue in site.queues.values())}),
         'fragment_files': sorted(fragments(site)),
         'fragment_contexts': frozenset(name for text in site.fragments.values() for name in CONTEXT.findall(text)),
+        'hears_fax_tone': site.fax_server.detect and site.fax_server.modems > 0, 'fax_line_of': partial(_fax_line_of, site),
         'bench_line': next((line.number for line in site.lines.values() if line.queue), None),
         'modems': place.modems(site.fax_server.modems), 'out': way_out(site), 'dialled': national,
         'spellings': spellings, 'seconds': _seconds, 'fallback_queue': _fallback_queue, 'policy_of_queue': policy_of_queue,
@@ -102,6 +104,11 @@ def _knowledge(site: Site, place: Place, secrets: Secrets) -> dict[str, object]:
 def _modules() -> list[str]:
     lines = (line.partition('#')[0].split() for line in (TEMPLATES / MODULES_FILE).read_text().splitlines())
     return [name for names in lines for name in names]
+
+
+def _fax_line_of(site: Site, line: Line) -> Line | None:
+    """Where a fax machine that called this line is handed to; None when the client has no fax line."""
+    return next((each for each in site.lines.values() if each.client == line.client and each.modality is Modality.FAX), None)
 
 
 def _seconds(minutes: float) -> int:

@@ -74,6 +74,7 @@ class FaxShape(Shape):
     """[fax]: the fields of `config.values.FaxSettings`."""
 
     modems: Annotated[int, Field(ge=0, le=16)] = 0
+    detect: bool = False
     price_per_minute: Annotated[str, StringConstraints(pattern=r'^\d{1,5}(\.\d{1,4})?$')] = ''
 
 

@@ -43,8 +43,7 @@ class Rows:
 
 REVERSED = bytes(int(f'{byte:08b}'[::-1], 2) for byte in range(256))    # for FillOrder 2: the first pixel is the lowest bit
 
-_END_OF_LINE = re.compile('0{11,}1')
-_END_OF_DATA = '0' * 11                                # no G4 code has them; where they stand libtiff stops without a word
+_ZEROS = '0' * 11                                      # in no code: an end of line begins so, and where they stand in G4 libtiff just stops
 _NO_CODE = '0000001111' * 16                           # an extension that nobody uses: libtiff names the row in which it meets it
 _NAMED_ROW = re.compile(rb' at line (\d+) of strip')
 _G3_TWO_DIMENSIONAL = 1
@@ -85,19 +84,19 @@ def _g3_rows(data: bytes) -> int:
     """How many rows the ends of line tell; two ends of line together are the end of the page (T.4 4.1.4)."""
     bits = _bits(data)
     rows, begin = 0, 0
-    for mark in _END_OF_LINE.finditer(bits):
-        if mark.start() - begin > 1:                   # in two-dimensional coding one bit follows each end of line
+    while (end := bits.find(_ZEROS, begin)) >= 0 and (mark := bits.find('1', end)) >= 0:
+        if end - begin > 1:                            # in two-dimensional coding one bit follows each end of line
             rows += 1
         elif begin:
             return rows
-        begin = mark.end()
+        begin = mark + 1
     return rows + ('1' in bits[begin + 1:])
 
 
 def _with_loud_end(data: bytes) -> bytes:
     """A G4 strip up to its end mark, and then a code that libtiff complains of should it want more rows."""
     bits = _bits(data)
-    end = bits.find(_END_OF_DATA)
+    end = bits.find(_ZEROS)
     end = len(bits) if end < 0 else end
     # The last zeros and those of the code must not become an end mark.
     bits = f'{bits[end - end % 8:end]}{"1" if bits[max(0, end - 5):end] == "00000" else ""}{_NO_CODE}'

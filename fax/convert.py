@@ -80,7 +80,7 @@ def count(tiff: Path, *, limits: Limits = Limits()) -> Counted:
                 return Counted(0, True)
             raise
     try:
-        return Counted(int(answer['pages']), answer['end'] != 'whole')
+        return Counted(int(answer['pages']), bool(answer['damaged']))
     except (KeyError, TypeError, ValueError):
         raise Unconvertible(Outcome.CRASHED) from None
 

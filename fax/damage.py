@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fax.directories import End
+from fax.directories import Chain, End
 from fax.pages import Harm
 
 _ONE: dict[Harm, str] = {
@@ -29,15 +29,20 @@ _OF_THE_FILE: dict[End, str] = {
 }
 
 
-def sentences(harms: Mapping[int, Harm], end: End, pages: int) -> tuple[str, ...]:
-    """One sentence for each kind of damage. `harms` by page number, from 1; `end` is how the list of the file's `pages` pages ends."""
+_MISSING = 'la transmisión se interrumpió y la última página no llegó'
+
+
+def sentences(harms: Mapping[int, Harm], chain: Chain) -> tuple[str, ...]:
+    """One sentence for each kind of damage. `harms` by page number, from 1; `chain` is the list of the file's pages."""
     told = []
     for harm in Harm:
         numbers = sorted(number for number, its in harms.items() if its is harm)
         if numbers:
             told.append((_ONE if len(numbers) == 1 else _MANY)[harm].format(listed(numbers)))
-    if end in _OF_THE_FILE:
-        told.append(_OF_THE_FILE[end].format(pages))
+    if chain.missing:
+        told.append(_MISSING)
+    if chain.end in _OF_THE_FILE:
+        told.append(_OF_THE_FILE[chain.end].format(len(chain.pages)))
     return tuple(told)
 
 

@@ -98,6 +98,10 @@ class Directory:
         told = self.number(source, tag)
         return usual if told is None else int(told)
 
+    def never_came(self, source: Source) -> bool:
+        """Whether this is what HylaFAX leaves when the line breaks before the first row of a page: no rows, and no place for them."""
+        return Tag.STRIPS not in self.entries and self.whole(source, Tag.ROWS, 0) == 0
+
 
 def _divided(told: tuple[int, ...]) -> tuple[float, ...]:
     pairs = tuple(zip(told[::2], told[1::2], strict=True))
@@ -110,6 +114,12 @@ class Chain:
 
     pages: tuple[Directory, ...]
     end: End
+    missing: int = 0                                   # pages that were begun and never came
+
+    @property
+    def damaged(self) -> bool:
+        """Whether there may have been more pages."""
+        return self.end is not End.WHOLE or self.missing > 0
 
 
 def read_chain(source: Source, most: int) -> Chain:
@@ -121,17 +131,18 @@ def read_chain(source: Source, most: int) -> Chain:
     offset: int | None = struct.unpack(f'{order}I', head[4:])[0]
     found: list[Directory] = []
     seen: set[int] = set()
+    end = End.WHOLE
     while offset:
-        if offset in seen:
-            return Chain(tuple(found), End.LOOP)
-        if len(found) == most:
-            return Chain(tuple(found), End.TOO_LONG)
+        end = End.LOOP if offset in seen else End.TOO_LONG if len(seen) == most else End.WHOLE
+        if end is not End.WHOLE:
+            break
         seen.add(offset)
         directory, offset = _read_directory(source, order, offset)
-        if directory is None:
-            return Chain(tuple(found), End.CUT)
-        found.append(directory)
-    return Chain(tuple(found), End.WHOLE if offset == 0 else End.CUT)
+        if directory:
+            found.append(directory)
+        end = End.CUT if offset is None else End.WHOLE
+    pages = tuple(directory for directory in found if not directory.never_came(source))
+    return Chain(pages, end, len(found) - len(pages))
 
 
 def _read_directory(source: Source, order: str, offset: int) -> tuple[Directory | None, int | None]:

@@ -60,7 +60,7 @@ def _done(order: dict[str, Any], limits: Limits) -> dict[str, Any]:
     except NotATiff:
         raise GaveUp(Outcome.NOT_A_TIFF if source.size else Outcome.EMPTY) from None
     if order['pdf'] is None:
-        return {'pages': len(chain.pages), 'end': chain.end}
+        return {'pages': len(chain.pages), 'damaged': chain.damaged}
     if not chain.pages:
         raise GaveUp(Outcome.NO_PAGES)
     return _converted(source, chain, order, limits)
@@ -99,7 +99,7 @@ def _converted(source: Source, chain: Chain, order: dict[str, Any], limits: Limi
         pdf.close()
         size = target.tell()
     return {'pages': len(chain.pages), 'written': written, 'harmed': sorted(harms), 'size': size,
-            'damage': sentences(harms, chain.end, len(chain.pages))}
+            'damage': sentences(harms, chain)}
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ from time import monotonic
 import pytest
 
 import fax.convert as conversion
-from fax.convert import Converted, Unconvertible, convert
+from fax.convert import Converted, Unconvertible, convert, count
 from fax.limits import MIB, Limits
 from tests.fax_mutants import Mutant, control, mutants
 from tests.fax_samples import Laid, Sent, drawn, fax, info, pixels_of_pdf, same
@@ -146,3 +146,20 @@ def saved(laid: Laid, page: int, cut: int, folder: Path) -> bool:
 
 def test_every_control_is_another_fax() -> None:
     assert len({control(number).data for number in range(30)}) == 30
+
+
+@pytest.mark.long
+def test_what_a_long_fax_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weighing(monkeypatch, tmp_path / 'memory')
+    for coding in ('g4', 'g3'):
+        (tmp_path / 'fax.tif').write_bytes(fax([Sent(drawn(number, rows=2156), coding, 196) for number in range(30)]).data)
+        took = {}
+        for pages in (1, 5, 30):
+            begun = monotonic()
+            convert(tmp_path / 'fax.tif', tmp_path / 'fax.pdf', pages_wanted=pages, title='x', received=RECEIVED)
+            took[pages] = monotonic() - begun
+        begun = monotonic()
+        count(tmp_path / 'fax.tif')
+        print(f'\n{coding}: counted in {monotonic() - begun:.2f} s; 1, 5, 30 fine pages in {took[1]:.2f}, {took[5]:.2f}, {took[30]:.2f} s; '
+              f'{29 / (took[30] - took[1]):.0f} pages/s; {heaviest(tmp_path / "memory") / MIB:.0f} MiB')
+    assert heaviest(tmp_path / 'memory') < 100 * MIB

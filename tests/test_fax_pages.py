@@ -15,7 +15,7 @@ from PIL import Image
 
 from fax.coding import Coding, decode
 from fax.damage import listed, sentences
-from fax.directories import Chain, End, NotATiff, Source, read_chain
+from fax.directories import Chain, Directory, End, NotATiff, Source, read_chain
 from fax.limits import Limits
 from fax.pages import ENOUGH_ROWS, Harm, Page, Shape, Unusable, read_page, read_shape
 from tests.fax_samples import HEIGHTS, WIDTH, Laid, Sent, coded, drawn, fax, long, rational, same, short
@@ -92,6 +92,17 @@ def test_a_chain_that_leads_back_ends_there() -> None:
 def test_a_chain_that_leads_to_no_page_is_cut(target: int) -> None:
     found = chain(linked(target))
     assert (len(found.pages), found.end) == (3, End.CUT)
+
+
+NEVER_CAME = {257: short(0), 259: short(1), 273: None, 279: None, 293: None}
+
+
+def test_a_page_that_was_begun_and_never_came_is_no_page() -> None:
+    """HylaFAX leaves such a directory when the line breaks between two pages, and does not count it either."""
+    found = chain(fax([Sent(drawn(1)), Sent(drawn(2), changed=NEVER_CAME)]).data)
+    assert (len(found.pages), found.end, found.missing, found.damaged) == (1, End.WHOLE, 1, True)
+    assert sentences({}, found) == ('la transmisión se interrumpió y la última página no llegó',)
+    assert chain(fax([Sent(drawn(2), changed=NEVER_CAME)]).data).pages == ()
 
 
 def test_a_million_directories_cost_no_more_than_the_limit() -> None:
@@ -306,12 +317,13 @@ def test_any_directory_can_be_read(rest: bytes, head: bytes, count: int) -> None
 # The sentences
 
 def test_damage_is_told_in_sentences() -> None:
-    assert sentences({}, End.WHOLE, 3) == ()
-    assert sentences({3: Harm.UNREADABLE}, End.WHOLE, 3) == ('la página 3 llegó dañada y no se puede leer',)
-    assert sentences({1: Harm.CUT, 2: Harm.CUT, 7: Harm.BAD_ROWS}, End.CUT, 7) == (
+    page = Directory({}, '<')
+    assert sentences({}, Chain((page,) * 3, End.WHOLE)) == ()
+    assert sentences({3: Harm.UNREADABLE}, Chain((page,) * 3, End.WHOLE)) == ('la página 3 llegó dañada y no se puede leer',)
+    assert sentences({1: Harm.CUT, 2: Harm.CUT, 7: Harm.BAD_ROWS}, Chain((page,) * 7, End.CUT)) == (
         'las páginas 1 y 2 llegaron incompletas', 'la página 7 llegó con renglones dañados',
         'el archivo del fax está cortado después de la página 7')
-    assert sentences({}, End.LOOP, 2) == ('la lista de páginas del archivo está dañada después de la página 2',)
+    assert sentences({}, Chain((page,) * 2, End.LOOP)) == ('la lista de páginas del archivo está dañada después de la página 2',)
 
 
 @pytest.mark.parametrize(('numbers', 'words'), [

@@ -169,6 +169,22 @@ def test_four_faxes_at_once(office: tuple[RealMesa, FaxMachine], tmp_path: Path)
 
 
 @pytest.mark.timeout(200)
+def test_a_fax_machine_that_calls_a_voice_line_is_heard(office: tuple[RealMesa, FaxMachine], tmp_path: Path) -> None:
+    mesa, machine = office
+    file = tmp_path / 'one.tif'
+    sent = a_fax(file, 1, STANDARD)
+    folios = len(mesa.json('folio', 'list'))
+    done = machine.send('8005550101', file, '5555550176')
+    assert done.status == 'SUCCESS', done
+    insist_on_equal(pages_in(letter_of(mesa, '5555550176'), tmp_path), sent)
+    call = eventually(lambda: [call for call in mesa.json('calls') if call['ani'] == '5555550176'],
+                      lambda found: bool(found) and found[0]['disposition'] is not None, 'the call is in the log')[0]
+    assert (call['disposition'], call['line'], call['path']) == ('fax', '+528005550101', 'mesa')
+    assert len(mesa.json('folio', 'list')) == folios, 'a machine reports nothing'
+    assert 'BadReply' not in (mesa.root / 'log' / 'mesa.log').read_text()
+
+
+@pytest.mark.timeout(200)
 def test_a_fax_out_of_hours_waits_for_the_opening(office: tuple[RealMesa, FaxMachine], tmp_path: Path) -> None:
     """Monday 2026-11-16 is a holiday."""
     mesa, machine = office
