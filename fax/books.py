@@ -145,8 +145,8 @@ def _next(connection: Connection) -> int:
 
 
 def _told(arrival: Arrival) -> str:
-    caller = f'de {arrival.caller_number}' if arrival.caller_number else 'de un número que no se mostró'
-    return f'{caller} al {arrival.called_number or "número desconocido"}' + (f'; HylaFAX: {arrival.reason}' if arrival.reason else '')
+    told = f'al {arrival.called_number or "número desconocido"}, módem {arrival.device or "desconocido"}'
+    return told + (f'; HylaFAX: {arrival.reason}' if arrival.reason else '')
 
 
 _IN_WORK = text(IN_WORK)

@@ -1,4 +1,4 @@
-"""What the contract lets expire: TIFF and PDF of a fax, its days after it was delivered, never before (mission.md 5.4).
+"""What the contract lets expire: TIFF, PDF and sender of a fax, its days after it was delivered, never before (mission.md 4.1, 5.4).
 
 The books first, then the disk: what a power cut leaves behind is found by the sweep.
 """
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, or_, select, text, update
 
 from config.values import Site
 from fax.books import MESA, FaxBook, add_event, rows
@@ -17,6 +17,7 @@ from fax.policy import policy_of
 from fax.tables import KEPT, faxes
 from fax.values import Fax
 from storage.engine import Database
+from ticketing.tables import outbox
 
 log = logging.getLogger('mesa.fax')
 BATCH = 100
@@ -69,17 +70,24 @@ class FaxRetention:
         with self._db.write() as connection:
             for facsimile in due:
                 marked = connection.execute(update(faxes).where(
-                    faxes.c.id == facsimile.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now))
+                    faxes.c.id == facsimile.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now, caller_number='', caller_name=''))
                 if marked.rowcount:
                     days = policy_of(self._site(), facsimile.client).fax_days
                     told = f'se eliminó a los {days} días, por contrato; sha256 {facsimile.sha256}'
                     add_event(connection, facsimile.id, facsimile.state, MESA, told, now)
+                    _forget_letters(connection, facsimile.reference)
         for facsimile in due:
             self._folders.pdf(facsimile).unlink(missing_ok=True)
             with self._db.read() as connection:
                 shared = rows(connection, faxes.c.sha256 == facsimile.sha256, faxes.c.deleted_at.is_(None), limit=1)
             if facsimile.sha256 and not shared:
                 self._folders.tiff(facsimile).unlink(missing_ok=True)
+
+
+def _forget_letters(connection: Connection, reference: str) -> None:
+    """Who sent the fax goes from its letters, too; that they were sent stays."""
+    keys = [outbox.c.key.like(f'{kind}:{reference}%') for kind in ('fax', 'fax-rejected', 'fax-alert')]
+    connection.execute(update(outbox).where(or_(*keys)).values(payload={'reference': reference}))
 
 
 def _batches(ids: Iterable[int]) -> Iterable[list[int]]:

@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from fax.retention import FaxRetention
 from fax.values import FaxError, FaxState
 from storage.engine import Database
-from tests.fax_office import OTHER_LINE, FaxOffice, policy, tiff
+from storage.tables import metadata
+from tests.fax_office import OTHER_LINE, SENDER, FaxOffice, policy, tiff
 
 S = FaxState
 
@@ -17,6 +19,12 @@ S = FaxState
 @pytest.fixture
 def office(db: Database, tmp_path: Path) -> FaxOffice:
     return FaxOffice(db, tmp_path)
+
+
+def everything(office: FaxOffice) -> str:
+    """All that the books say."""
+    with office.db.read() as connection:
+        return str([connection.execute(select(table)).all() for table in metadata.sorted_tables])
 
 
 def files(office: FaxOffice) -> int:
@@ -30,7 +38,8 @@ def test_a_delivered_fax_goes_after_its_days_and_its_row_stays(office: FaxOffice
     assert office.retention.round(office.now + timedelta(days=30)) == 1 and files(office) == 0
     assert office.retention.round(office.now + timedelta(days=31)) == 0
     fax = office.only
-    assert (fax.state, fax.deleted_at) == (S.SENT, office.now + timedelta(days=30))
+    assert (fax.state, fax.deleted_at, fax.caller_number) == (S.SENT, office.now + timedelta(days=30), '')
+    assert SENDER not in everything(office), 'nobody knows any more who sent it'
     assert f'por contrato; sha256 {fax.sha256}' in office.book.events(fax.reference)[-1].text
     with pytest.raises(FaxError, match='was deleted on'):
         office.desk.resend(fax.reference, 'eva')
