@@ -9,10 +9,10 @@ from typing import Any
 from callcenter.instance import Instance
 from config.place import Place
 from config.values import Site
-from fax.hylafax import Hylafax
-from fax.job_book import JobBook
-from fax.outgoing import forget
-from fax.sending import Sending
+from fax.outgoing.hylafax import Hylafax
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.orders import forget
+from fax.outgoing.sending import Sending
 
 
 def documents_of(place: Place) -> Path:

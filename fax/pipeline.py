@@ -16,7 +16,7 @@ from pathlib import Path
 
 from config.values import Line, Override, Site
 from fax.books import OF_NOBODY, FaxBook, step
-from fax.convert import Unconvertible, convert, count
+from fax.conversion.convert import Unconvertible, convert, count
 from fax.delivery import queue
 from fax.notices import alerts, pdf_name, rejection
 from fax.policy import judge, may_leave, policy_of, release_at

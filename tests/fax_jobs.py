@@ -8,10 +8,10 @@ from pathlib import Path
 
 from config.load import load
 from config.values import Site
-from fax.documents import document
-from fax.job_book import JobBook
-from fax.jobs import Document, FaxJob, Order
-from fax.outgoing import store
+from fax.outgoing.documents import document
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import Document, FaxJob, Order
+from fax.outgoing.orders import store
 from tests.site_copies import EXAMPLE
 
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from callcenter.instance import Instance
-from fax.job_book import JobBook
-from fax.jobs import Attempt, JobState
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import Attempt, JobState
 from storage.engine import Database
 from tests.fax_jobs import NOW
 from tests.site_copies import edit

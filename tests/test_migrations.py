@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
-import fax.job_tables
+import fax.outgoing.job_tables
 import fax.tables
 import ticketing.tables
 from storage import migrate
@@ -44,7 +44,7 @@ def test_the_migrated_schema_is_the_code_s(empty_url: str) -> None:
     assert tables(empty_url) == {*metadata.tables, 'alembic_version'}
     assert ticketing.tables.folios.name in metadata.tables
     assert ami_listener.tables.calls.name in metadata.tables
-    assert fax.job_tables.fax_jobs.name in metadata.tables
+    assert fax.outgoing.job_tables.fax_jobs.name in metadata.tables
     assert fax.tables.faxes.name in metadata.tables
 
 

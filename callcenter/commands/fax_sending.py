@@ -14,10 +14,10 @@ from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
 from config.phones import e164
 from config.values import Site
-from fax.documents import read_document
-from fax.job_book import JobBook
-from fax.jobs import Attempt, FaxJob, JobState, Order
-from fax.outgoing import send as send_fax
+from fax.outgoing.documents import read_document
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import Attempt, FaxJob, JobState, Order
+from fax.outgoing.orders import send as send_fax
 from ticketing.folios import FolioBook
 
 LOOK_EVERY_S = 0.5

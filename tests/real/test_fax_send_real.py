@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fax.documents import document
+from fax.outgoing.documents import document
 from tests.real.fax_machine import FaxMachine
 from tests.real.instance import RealMesa
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from fax.hylafax import Hylafax, HylafaxError
-from fax.job_book import JobBook
-from fax.jobs import FaxJob, JobState
-from fax.outgoing import sheets_file
-from fax.sending import Sending
+from fax.outgoing.hylafax import Hylafax, HylafaxError
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import FaxJob, JobState
+from fax.outgoing.orders import sheets_file
+from fax.outgoing.sending import Sending
 from storage.engine import Database
 from tests.fax_jobs import MACHINE, NOW, PAGE, queued, the_site
 from tests.real.hylafax_spool import PtyModem, Spool, hylafax_spool
@@ -502,7 +502,7 @@ def test_of_two_workers_one_works(worker: Worker, tmp_path: Path) -> None:
 
 
 def test_a_day_without_success_ends_it(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fax import sending
+    from fax.outgoing import sending
     monkeypatch.setattr(sending, 'MOST_SUBMISSIONS', 2)
 
     def refuse(*args: object, **more: object) -> int:

@@ -13,9 +13,9 @@ from time import monotonic
 
 import pytest
 
-import fax.convert as conversion
-from fax.convert import Converted, Unconvertible, convert, count
-from fax.limits import MIB, Limits
+import fax.conversion.convert as conversion
+from fax.conversion.convert import Converted, Unconvertible, convert, count
+from fax.conversion.limits import MIB, Limits
 from tests.fax_mutants import Mutant, control, mutants
 from tests.fax_samples import Laid, Sent, drawn, fax, info, pixels_of_pdf, same
 

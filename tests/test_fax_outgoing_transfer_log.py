@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fax.jobs import Attempt
-from fax.transfer_log import attempt_of, attempts_in
+from fax.outgoing.jobs import Attempt
+from fax.outgoing.transfer_log import attempt_of, attempts_in
 
 TAG = 'mesa-0123456789abcdef'
 BUSY = ('11/27/26 23:20\tSEND\t000000001\tpts_1\t1\t"mesa-0123456789abcdef"\tmesa@vm\t"8005550105"\t""\t2220073\t0\t0:00:01\t0:00:00\t'

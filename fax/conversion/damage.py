@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fax.directories import Chain, End
-from fax.pages import Harm
+from fax.conversion.directories import Chain, End
+from fax.conversion.pages import Harm
 
 _ONE: dict[Harm, str] = {
     Harm.CUT: 'la página {} llegó incompleta',

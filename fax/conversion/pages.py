@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from PIL import Image
 
-from fax.coding import REVERSED, Coding, Rows, decode
-from fax.directories import Directory, Source, Tag
-from fax.limits import Limits
+from fax.conversion.coding import REVERSED, Coding, Rows, decode
+from fax.conversion.directories import Directory, Source, Tag
+from fax.conversion.limits import Limits
 
 MIN_WIDTH, MAX_WIDTH = 64, 4864                        # pixels; the widest line that T.30 knows is 4864, A3 at 400 dpi
 MIN_ROWS = 16                                          # two millimetres of a fine page: less is no page

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fax.job_book import JobBook
-from fax.jobs import Attempt, FaxJob, JobState, SendingError, Told, UnknownJob, cost_of
-from fax.outgoing import forget, on_behalf, send, sheets_file
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import Attempt, FaxJob, JobState, SendingError, Told, UnknownJob, cost_of
+from fax.outgoing.orders import forget, on_behalf, send, sheets_file
 from storage.engine import Database
 from tests.fax_jobs import MACHINE, NOW, PAGE, an_order, queued, the_site
 from tests.test_ticketing_folios import report

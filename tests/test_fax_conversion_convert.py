@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image, ImageChops
 
-import fax.convert as conversion
-from fax.convert import Converted, Counted, NotConverted, Unconvertible, convert, count
-from fax.limits import Limits, Outcome
+import fax.conversion.convert as conversion
+from fax.conversion.convert import Converted, Counted, NotConverted, Unconvertible, convert, count
+from fax.conversion.limits import Limits, Outcome
 from tests.fax_samples import HEIGHTS, Sent, coded, drawn, fax, info, pixels_of_pdf, same, short, written_by_tiffcp
 
 RECEIVED = datetime(2026, 11, 22, 15, 30, 5, tzinfo=UTC)

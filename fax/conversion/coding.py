@@ -15,7 +15,7 @@ from io import BytesIO
 
 from PIL import Image, TiffImagePlugin
 
-from fax.directories import Tag
+from fax.conversion.directories import Tag
 
 
 class Coding(IntEnum):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from config.phones import e164, earns, national
 from config.values import Modality, Site, ours
-from fax.jobs import SendingError
+from fax.outgoing.jobs import SendingError
 
 
 def fax_number(site: Site, text: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pexpect
 
-from fax.jobs import Told
-from fax.numbers import dialled
+from fax.outgoing.jobs import Told
+from fax.outgoing.numbers import dialled
 from fax.values import FaxError
 
 HOST = '127.0.0.1'

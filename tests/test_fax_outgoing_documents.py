@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fax import documents
-from fax.documents import LARGEST, MOST_PAGES, document, read_document
-from fax.jobs import SendingError
-from fax.text_pages import COLUMNS, LINES, pages, postscript
-from fax.tiff_pages import BadTiff, TiffPage, tiff_pages
+from fax.outgoing import documents
+from fax.outgoing.documents import LARGEST, MOST_PAGES, document, read_document
+from fax.outgoing.jobs import SendingError
+from fax.outgoing.text_pages import COLUMNS, LINES, pages, postscript
+from fax.outgoing.tiff_pages import BadTiff, TiffPage, tiff_pages
 
 TEXT = 'Señora Núñez:\n\nEl año pasado…\n\n¿Llegó el «oficio»?\n'.encode()
 

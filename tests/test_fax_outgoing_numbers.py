@@ -5,8 +5,8 @@ import pytest
 
 from config.load import load
 from config.values import Site
-from fax.jobs import SendingError
-from fax.numbers import dialled, fax_number, sender_number
+from fax.outgoing.jobs import SendingError
+from fax.outgoing.numbers import dialled, fax_number, sender_number
 from tests.site_copies import EXAMPLE
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
-from fax.job_tables import OPEN, UNPRICED, fax_attempts, fax_jobs
-from fax.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob, cost_of
+from fax.outgoing.job_tables import OPEN, UNPRICED, fax_attempts, fax_jobs
+from fax.outgoing.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob, cost_of
 from storage.engine import Database
 from ticketing.folio_rows import add_entry, id_of
 from ticketing.tables import folios

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fax.coding import Coding, decode
-from fax.damage import listed, sentences
-from fax.directories import Chain, Directory, End, NotATiff, Source, read_chain
-from fax.limits import Limits
-from fax.pages import ENOUGH_ROWS, Harm, Page, Shape, Unusable, read_page, read_shape
+from fax.conversion.coding import Coding, decode
+from fax.conversion.damage import listed, sentences
+from fax.conversion.directories import Chain, Directory, End, NotATiff, Source, read_chain
+from fax.conversion.limits import Limits
+from fax.conversion.pages import ENOUGH_ROWS, Harm, Page, Shape, Unusable, read_page, read_shape
 from tests.fax_samples import HEIGHTS, WIDTH, Laid, Sent, coded, drawn, fax, long, rational, same, short
 
 LIMITS = Limits()

@@ -17,11 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from fax.limits import SENTENCES, Limits, Outcome
+from fax.conversion.limits import SENTENCES, Limits, Outcome
 from ticketing.values import TicketingError
 
 MAX_TITLE = 300                                        # characters
-_COMMAND = (sys.executable, '-I', '-m', 'fax.pages_child')
+_COMMAND = (sys.executable, '-I', '-m', 'fax.conversion.pages_child')
 _FOR_THE_CHILD = ('PATH', 'LD_LIBRARY_PATH')           # of our environment; the rest may hold passwords
 _FROM_OUTSIDE = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _ON_DAMAGE: dict[int, Outcome] = {signal.SIGXCPU: Outcome.OUT_OF_TIME, signal.SIGXFSZ: Outcome.PDF_TOO_BIG}

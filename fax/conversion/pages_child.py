@@ -1,6 +1,7 @@
 """The inside of a conversion: a process of its own that reads a stranger's file within limits and answers in one line of JSON.
 
-Run by `fax/convert.py`. It gets its order on standard input, and two open descriptors: no path and no title stands on a command line.
+Run by `fax/conversion/convert.py`. It gets its order on standard input, and two open descriptors: no path and no title stands on a
+command line.
 """
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ import time
 import traceback
 from typing import Any
 
-from fax.directories import Chain, NotATiff, Source, read_chain
-from fax.limits import Limits, Outcome
+from fax.conversion.directories import Chain, NotATiff, Source, read_chain
+from fax.conversion.limits import Limits, Outcome
 
 _SHARE_OF_TIME = 0.75                                  # after it no further page is begun, so that those that are done arrive
 
@@ -68,10 +69,10 @@ def _done(order: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 def _converted(source: Source, chain: Chain, order: dict[str, Any], limits: Limits) -> dict[str, Any]:
     # Only here, since Pillow takes longer to load than most damaged files to refuse.
-    from fax.coding import encode
-    from fax.damage import sentences
-    from fax.pages import Harm, Unusable, read_page
-    from fax.pdf import PdfWriter
+    from fax.conversion.coding import encode
+    from fax.conversion.damage import sentences
+    from fax.conversion.pages import Harm, Unusable, read_page
+    from fax.conversion.pdf import PdfWriter
 
     begun = time.monotonic()
     wanted = len(chain.pages) if order['pages_wanted'] is None else order['pages_wanted']

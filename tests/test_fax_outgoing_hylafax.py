@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fax.hylafax import Hylafax, HylafaxError, told_in
-from fax.jobs import Told
+from fax.outgoing.hylafax import Hylafax, HylafaxError, told_in
+from fax.outgoing.jobs import Told
 
 LISTED = """
 HylaFAX scheduler on mesa: Running

@@ -15,12 +15,12 @@ from pathlib import Path
 from time import monotonic
 
 from config.values import Site
-from fax.hylafax import Hylafax, HylafaxError
-from fax.job_book import MOST_SUBMISSIONS, JobBook
-from fax.jobs import Attempt, FaxJob, JobState, Told
-from fax.numbers import sender_number
-from fax.outgoing import sheets_file
-from fax.transfer_log import attempts_in
+from fax.outgoing.hylafax import Hylafax, HylafaxError
+from fax.outgoing.job_book import MOST_SUBMISSIONS, JobBook
+from fax.outgoing.jobs import Attempt, FaxJob, JobState, Told
+from fax.outgoing.numbers import sender_number
+from fax.outgoing.orders import sheets_file
+from fax.outgoing.transfer_log import attempts_in
 from fax.values import FaxError
 from storage.engine import DatabaseUnavailable
 

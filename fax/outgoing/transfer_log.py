@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fax.jobs import Attempt
+from fax.outgoing.jobs import Attempt
 
 CALL = 'SEND'
 DATE, KIND, COMMID, TAG, PAGES, CONNECTED, REASON = 0, 1, 2, 5, 10, 12, 13

@@ -1,6 +1,6 @@
 """The pages of a TIFF as its directories tell them. Every offset, count and type is somebody else's word: each is measured before use.
 
-Not Pillow or libtiff, which follow what a file says: they meet only what was checked here and written anew (`fax/coding.py`).
+Not Pillow or libtiff, which follow what a file says: they meet only what was checked here and written anew (`fax/conversion/coding.py`).
 """
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fax.jobs import Document, SendingError
-from fax.text_pages import pages, postscript
-from fax.tiff_pages import BadTiff, tiff_pages
+from fax.outgoing.jobs import Document, SendingError
+from fax.outgoing.text_pages import pages, postscript
+from fax.outgoing.tiff_pages import BadTiff, tiff_pages
 from ticketing.mail.content_types import content_type
 
 LARGEST = 20 * 1024 * 1024                             # bytes

@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from config.values import Policy, Site
-from fax.documents import document
-from fax.job_book import JobBook
-from fax.jobs import Document, FaxJob, Order, SendingError
-from fax.numbers import fax_number
+from fax.outgoing.documents import document
+from fax.outgoing.job_book import JobBook
+from fax.outgoing.jobs import Document, FaxJob, Order, SendingError
+from fax.outgoing.numbers import fax_number
 from ticketing.folios import FolioBook
 from ticketing.mail.files import store_whole
 

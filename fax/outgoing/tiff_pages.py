@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from fax.directories import End, NotATiff, Source, Tag, read_chain
+from fax.conversion.directories import End, NotATiff, Source, Tag, read_chain
 
 FAX_WIDTH = 1728
 LONGEST_FAX_PAGE = 2400                                # lines; A4 in fine resolution has 2292
