@@ -47,7 +47,7 @@ def test_a_modem_is_named_by_its_port() -> None:
 
 def test_each_modem_is_a_peer_of_asterisk_on_this_machine_alone(site: Site) -> None:
     iax = files_of(site)['iax.conf']
-    assert 'bindaddr = 127.0.0.1\nbindport = 4569' in iax
+    assert 'bindaddr = 127.0.0.1:4569\n' in iax and 'bindport =' not in iax
     assert iax.count('host = 127.0.0.1') == iax.count('secret = of-modems') == 2
     assert '[modem-4671]' in iax and 'port = 4671' in iax and '[modem-4672]' not in iax
     assert '[modem' not in files_of(site, 0)['iax.conf']
