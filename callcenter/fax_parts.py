@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from callcenter.child import Child, Task
@@ -22,11 +22,8 @@ from callcenter.instance import Instance
 from callcenter.loopback import hear_only
 from config.place import Modem
 from config.values import Site
-from fax.modems import DOWN, modems_now
 
 FOLLOW_EVERY_S = 1.0
-SETTLED_WITHIN_S = 6.0
-LOOK_EVERY_S = 0.1
 STOP_S = 4.0
 GUARD = """
 alive() { read -r _ _ state _ <"/proc/$child/stat" && [ "$state" != Z ]; } 2>/dev/null
@@ -68,21 +65,13 @@ class FaxParts:
         """Start what the site in force wants, and from now on follow what is applied."""
         await self._follow()
 
-    async def settled(self) -> str:
-        """Wait for the modems, not for long; what to tell a person then."""
-        for _ in range(round(SETTLED_WITHIN_S / LOOK_EVERY_S)):
-            if self.wrong or not self._modems or not self._down():
-                break
-            waited: Deferred[None] = Deferred()
-            self._reactor.callLater(LOOK_EVERY_S, waited.callback, None)
-            await waited
+    def in_words(self) -> str:
+        """What to tell a person when all is started; modems take four seconds to get ready, for which nobody waits."""
         if self.wrong:
             return f'  warning: {self.wrong}.'
         if not self._modems:
             return '  no fax server: [fax] modems is 0 in site.toml.'
-        if down := self._down():
-            return f'  warning: of {len(self._modems)} fax modems, {", ".join(down)} did not answer yet: mesa fax modems, mesa doctor'
-        return f'  the fax server is up, modems: {", ".join(modem.name for modem in self._modems)}.'
+        return f'  the fax server starts, modems: {", ".join(modem.name for modem in self._modems)} (ready when mesa fax modems says idle)'
 
     def told(self) -> dict[str, Any]:
         """What other commands are told."""
@@ -94,11 +83,6 @@ class FaxParts:
         if self._next and self._next.active():
             self._next.cancel()
         await self._end(list(self._children))
-
-    def _down(self) -> list[str]:
-        running = {part.name for part, child in self._children.items() if child.pid}
-        states = modems_now(self._instance.place.fax_spool, (modem.name for modem in self._modems), running)
-        return [modem.name for modem in states if modem.state == DOWN]
 
     async def _follow(self) -> None:
         """Start and stop programs when another site is in force than before."""

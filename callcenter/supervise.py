@@ -76,7 +76,7 @@ class Supervisor:
         await self._until(mesa, self._mesa_answers)
         self.ready = True
         self.write_state()
-        self._report(await self.fax_parts.settled())
+        self._report(self.fax_parts.in_words())
 
     async def stop(self) -> None:
         """Stop Asterisk, so that Mesa and the modems still see the calls end, and then those."""

@@ -8,6 +8,7 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any
 from unittest.mock import patch
 
 from callcenter.asterisk import Asterisk
+from callcenter.commands.fax_modems import states_of
 from callcenter.instance import Instance
 from callcenter.running import state, supervisor_pid
 from config.place import MOST_MODEMS
+from fax.modems import IDLE
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 90
 GONE_S = 15
+MODEMS_S = 30
 
 
 class RealMesa:
@@ -44,9 +48,13 @@ class RealMesa:
         self.start(clock)
 
     def start(self, clock: str | None = None) -> None:
-        """Start Asterisk and Mesa; returns when both answer."""
+        """Start Asterisk and Mesa; returns when both answer, and all modems are idle."""
         done = self.mesa('up', '--detach', *(('--clock', clock) if clock else ()))
         assert done.returncode == 0, f'mesa up failed:\n{done.stdout}{done.stderr}{self._logs()}'
+        deadline = time.monotonic() + MODEMS_S
+        while any(modem.state != IDLE for modem in states_of(self.instance)):
+            assert time.monotonic() < deadline, f'not all modems are idle: {states_of(self.instance)}{self._logs()}'
+            time.sleep(0.1)                            # between two looks
         self._seen |= {self.supervisor, *self.pids.values(), *self.fax_pids.values()}
 
     def stop(self) -> None:
