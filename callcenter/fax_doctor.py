@@ -74,7 +74,8 @@ def running(instance: Instance) -> Iterator[Told]:
     known = _peers(instance.place)
     for modem, now in zip(instance.place.modems(len(states_of(instance))), states_of(instance), strict=True):
         if now.state == DOWN:
-            yield 'bad', f'modem {modem.name} takes no calls: {now.text}'
+            just_started = now.text.startswith('Initializing')
+            yield 'warning' if just_started else 'bad', f'modem {modem.name} takes no calls{" yet" if just_started else ""}: {now.text}'
         elif not modem.device.exists():
             yield 'bad', f'modem {modem.name} has no device {modem.device}: see {instance.place.log}/modem-{modem.name}.log'
         elif known.get(modem.peer) != 'OK':

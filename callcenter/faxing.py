@@ -5,13 +5,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from config.place import Place
-from config.values import Site
+from config.values import Policy, Site
 from fax.books import FaxBook
 from fax.delivery import Deliveries
 from fax.pipeline import Clocks, Folders, Pipeline
+from fax.policy import policy_of
 from fax.retention import FaxRetention
 from fax.spool import Spool
 
@@ -43,7 +45,8 @@ def fax_rounds(serving: Any) -> FaxRounds:
     book, folders = FaxBook(serving.db), folders_of(place)
     # With a stopped clock a fax comes when the clock says, not when the machine wrote it.
     clocks = Clocks(clock.now, lambda written: clock.set_to() or written, lambda: datetime.now(UTC))
-    pipeline = Pipeline(book, Spool(place.fax_spool, folders.tiffs), folders, in_force, serving.office.overrides, clocks)
+    spool = Spool(place.fax_spool, folders.tiffs)
+    pipeline = Pipeline(book, spool, folders, in_force, serving.office.overrides, clocks)
     deliveries = Deliveries(book, in_force, clock.now)
     retention = FaxRetention(book, folders, in_force)
 
@@ -52,4 +55,8 @@ def fax_rounds(serving: Any) -> FaxRounds:
         if gone:
             log.info('%d faxes expired by contract', gone)
         return gone
-    return FaxRounds(lambda: pipeline.round() + deliveries.round(), expire, retention.sweep)
+
+    def sweep() -> int:
+        longest = max((policy_of(in_force(), key).fax_days for key in in_force().clients), default=Policy().fax_days)
+        return retention.sweep() + spool.forget_sessions(time() - longest * 86_400)
+    return FaxRounds(lambda: pipeline.round() + deliveries.round(), expire, sweep)

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ TIFF = '.tif'
 LARGEST = 256 * 1024 * 1024                            # bytes of one fax; 200 superfine pages of noise are less
 LARGEST_ARGUMENTS = 64 * 1024
 YOUNGEST_STRAY_S = 60                                  # the hook of a younger one may still be at work
+SESSION = re.compile(r'c\d{9,}')                       # what HylaFAX calls the log of a session
 FAXINFO = ('faxinfo', '-n')
 FAXINFO_S = 10.0
 
@@ -41,6 +43,7 @@ class Spool:
     def __init__(self, spool: Path, tiffs: Path) -> None:
         self._inbox = spool / 'inbox'
         self._recvq = spool / 'recvq'
+        self._logs = spool / 'log'
         self._tiffs = tiffs
 
     def announced(self) -> list[str]:
@@ -80,6 +83,14 @@ class Spool:
     def forget_stray(self, file: Path) -> None:
         """Let go a fax that nobody announced; another of its name stays."""
         file.unlink(missing_ok=True)
+
+    def forget_sessions(self, before: float) -> int:
+        """Let go HylaFAX's logs of sessions, which name who called, from before this moment of the machine's clock; how many there were."""
+        old = [self._logs / entry.name for entry in _entries(self._logs) if SESSION.fullmatch(entry.name)]
+        gone = [file for file in old if 0 < _written_at(file) < before]
+        for file in gone:
+            file.unlink(missing_ok=True)
+        return len(gone)
 
     def _content(self, stem: str) -> bytes | None:
         for folder in (self._inbox, self._recvq):

@@ -1,6 +1,7 @@
 """A fax goes by contract, never before its account has it, and leaves its row (mission.md 5.4)."""
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_two_faxes_of_the_same_content_share_a_file(office: FaxOffice) -> None:
     first_due = office.now - timedelta(minutes=60) + timedelta(days=30)
     assert office.retention.round(first_due) == 1 and len(list(office.folders.tiffs.glob('*.tif'))) == 1
     assert office.retention.round(office.now + timedelta(days=30)) == 1 and files(office) == 0
+
+
+def test_the_logs_of_sessions_name_callers_and_go_too(office: FaxOffice) -> None:
+    logs = office.place.fax_spool / 'log'
+    logs.mkdir()
+    for name, age in (('c000000001', 100), ('c000000002', 10), ('xferfaxlog', 100), ('mesa-received', 100)):
+        (logs / name).write_text(SENDER)
+        os.utime(logs / name, (1_000_000 - age, 1_000_000 - age))
+    assert office.spool.forget_sessions(1_000_000 - 50) == 1
+    assert sorted(file.name for file in logs.iterdir()) == ['c000000002', 'mesa-received', 'xferfaxlog']
 
 
 def test_what_a_power_cut_left_is_swept(office: FaxOffice, monkeypatch: pytest.MonkeyPatch) -> None:
