@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fax.conversion.limits import SENTENCES, Limits, Outcome
+from ticketing.mail.files import sync_folder
 from ticketing.values import TicketingError
 
 MAX_TITLE = 300                                        # characters
@@ -102,7 +103,7 @@ def convert(tiff: Path, pdf: Path, *, pages_wanted: int | None, title: str, rece
         if not os.path.samestat(os.fstat(target), aside.stat()):
             raise NotConverted(f'somebody else converts to {pdf}')
         aside.replace(pdf)
-    _sync_folder(pdf.parent)
+    sync_folder(pdf.parent)
     return done
 
 
@@ -197,14 +198,6 @@ def _new(aside: Path) -> Iterator[int]:
     finally:
         os.close(descriptor)
         aside.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _pdf_date(moment: datetime) -> str:

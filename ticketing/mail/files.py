@@ -66,7 +66,7 @@ class MailFolder:
         """Put a message aside for a person to look at."""
         self._held.mkdir(exist_ok=True)
         file.replace(self._held / f'{sha256}.eml')
-        _sync_folder(self._held)
+        sync_folder(self._held)
 
     def held(self, sha256: str) -> Waiting | None:
         """A message that was put aside; None when it is there no more."""
@@ -98,7 +98,7 @@ class MailFolder:
 def store_whole(file: Path, content: bytes) -> None:
     """Write a file so that it is there whole and durable, or not at all; one that is there already stays. Raises OSError."""
     if file.exists():
-        _sync_folder(file.parent)                      # whoever laid it there may not have come so far
+        sync_folder(file.parent)                      # whoever laid it there may not have come so far
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two threads may store the same file at once.
@@ -113,10 +113,11 @@ def store_whole(file: Path, content: bytes) -> None:
     except OSError:
         aside.unlink(missing_ok=True)
         raise
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed or removed in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
