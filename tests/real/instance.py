@@ -40,7 +40,7 @@ class RealMesa:
         self._environment = _plain_environment() | {'MESA_FREE_PORTS': '1'} | dict(environment or {})
         with patch.dict(os.environ, self._environment):
             self.instance = Instance.create(root)
-        _set_modems(self.instance.place.edited_site / 'site.toml', fax)
+        set_modems(self.instance.place.edited_site / 'site.toml', fax)
         if edit:
             edit(self.instance.place.edited_site)
         self.place = self.instance.place
@@ -135,7 +135,8 @@ class RealMesa:
         return ''.join(f'\n== {file}\n{file.read_text(errors="replace")[-3000:]}' for file in files if file.exists())
 
 
-def _set_modems(file: Path, modems: int) -> None:
+def set_modems(file: Path, modems: int) -> None:
+    """Edit how many modems a site has."""
     text, found = re.subn(r'(?m)^modems = \d+', f'modems = {modems}', file.read_text())
     assert found == 1
     file.write_text(text)

@@ -18,7 +18,7 @@ import pytest
 from tests.real.callers import eventually
 from tests.real.fax_machine import FaxMachine
 from tests.real.fax_pages import pages_of, write_fax
-from tests.real.instance import RealMesa, ends
+from tests.real.instance import RealMesa, ends, set_modems
 
 NOPALERA, QUETZAL = '8005550105', '8005550205'
 BUSY = 17                                              # ISDN's cause; 486 in SIP
@@ -193,6 +193,17 @@ def test_our_own_modems_may_call_no_number_that_costs(mesa: RealMesa) -> None:
         assert 'Goto' not in leads(forbidden) and 'Dial' not in leads(forbidden)
     assert '[Hangup(21)]' in leads('9005551234', 'mesa-fax-out').replace('Hangup(21)', '[Hangup(21)]')
     assert 'Dial(PJSIP/${EXTEN}@trunk-demo,60)' in leads('5555551234', 'mesa-fax-out')
+
+
+def test_an_apply_changes_the_number_of_modems(mesa: RealMesa) -> None:
+    before = mesa.fax_pids
+    for modems in (MODEMS + 1, MODEMS):
+        set_modems(mesa.place.edited_site / 'site.toml', modems)
+        done = mesa.mesa('config', 'apply')
+        assert done.returncode == 0, done.stdout + done.stderr
+        eventually(lambda: [modem['state'] for modem in mesa.json('fax', 'modems')], ['idle'].__mul__(modems).__eq__,
+                   f'{modems} modems are idle', READY_S)
+    assert {name: mesa.fax_pids.get(name) for name in before} == before, 'the others went on'
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
