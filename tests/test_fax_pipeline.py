@@ -69,7 +69,7 @@ def test_a_fax_becomes_one_letter_with_one_pdf(office: FaxOffice, tmp_path: Path
     office.arrive(sent, name='PAPELERIA LUNA')
     office.work()
     fax = office.only
-    assert (fax.state, fax.conversion.pages, fax.sent_pages, fax.line, fax.client) == (S.SENT, 3, 3, LINE, 'nopalera')
+    assert (fax.state, fax.pages, fax.sent_pages, fax.line, fax.client) == (S.SENT, 3, 3, LINE, 'nopalera')
     assert (fax.caller_number, fax.recipient, fax.deliveries, fax.reason) == (SENDER, ACCOUNT, 1, '')
     assert states(office, fax.reference) == [S.RECEIVED, S.COUNTED, S.CONVERTED, S.QUEUED, S.SENT]
     letter, = office.letters()
@@ -94,7 +94,7 @@ def test_of_a_long_fax_the_first_pages_go_and_the_rest_can_be_asked_for(office: 
     office.arrive(sent)
     office.work()
     fax, (letter,) = office.only, office.letters()
-    assert (fax.conversion.pages, fax.sent_pages) == (8, 5)
+    assert (fax.pages, fax.sent_pages) == (8, 5)
     text = letter.get_body(('plain',)).get_content()  # type: ignore[union-attr]
     assert 'las primeras 5 páginas' in text and 'Llegaron 8 páginas' in text and fax.reference in text
     assert same(pages_of(pdf_in(letter), tmp_path), pages_in(sent)[:5])
