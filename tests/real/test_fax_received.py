@@ -233,3 +233,22 @@ def test_faxes_of_every_length(office: tuple[RealMesa, FaxMachine], tmp_path: Pa
     folder = tmp_path / 'all'
     folder.mkdir()
     insist_on_equal(pages_in(again[1], folder), faxes[longest['caller_number']][1])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_eight_pages_under_both_policies(office: tuple[RealMesa, FaxMachine], tmp_path: Path) -> None:
+    """One line delivers the first five; the other refuses the sender after its fifth page. Five pages are welcome at either."""
+    mesa, machine = office
+    mesa.clock('2026-11-24T10:00')
+    eight, five = tmp_path / 'eight.tif', tmp_path / 'five.tif'
+    long, short = a_fax(eight, 8, STANDARD), a_fax(five, 5, STANDARD)
+    with ThreadPoolExecutor(3) as pool:
+        kept, refused, welcome = pool.map(lambda order: send(machine, *order), [
+            (NOPALERA, eight, '5555550161', None), (QUETZAL, eight, '5555550162', None), (QUETZAL, five, '5555550163', None)])
+    assert (kept.status, refused.status == 'SUCCESS', welcome.status) == ('SUCCESS', False, 'SUCCESS'), (kept, refused, welcome)
+    for name, letter, pages in (('kept', letter_of(mesa, '5555550161'), long[:5]),
+                                ('welcome', letter_of(mesa, '5555550163', 'faxes@quetzal.example'), short)):
+        (tmp_path / name).mkdir()
+        insist_on_equal(pages_in(letter, tmp_path / name), pages)
+    assert 'rechazado' in letter_of(mesa, '5555550162', 'faxes@quetzal.example')['Subject']
