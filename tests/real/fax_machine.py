@@ -147,6 +147,7 @@ class FaxMachine:
         self._process: subprocess.Popen[bytes] | None = None
         self._manager: _Manager | None = None
         self._ids = count(1)
+        self.patience_s = SEND_S                       # for one fax; who sends long ones needs more
 
     @property
     def address(self) -> str:
@@ -213,7 +214,8 @@ class FaxMachine:
         answered = self.answered(call)
         if answered and hang_up_after is not None:
             self._hang_up_after(call, hang_up_after)
-        over = self._wait(lambda event: event.get('Event') == 'Hangup' and event.get('Uniqueid') == call, SEND_S if answered else ENDED_S)
+        patience_s = self.patience_s if answered else ENDED_S
+        over = self._wait(lambda event: event.get('Event') == 'Hangup' and event.get('Uniqueid') == call, patience_s)
         cause = int(over.get('Cause', '0'))
         if not answered:
             return Sent('', 0, '', '', cause)

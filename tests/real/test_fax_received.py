@@ -25,6 +25,7 @@ NOPALERA, QUETZAL = '8005550105', '8005550205'         # the second one refuses 
 ACCOUNT = 'faxes@nopalera.example'
 STANDARD, FINE = (1100, 98), (2200, 196)               # rows of a page, and dots an inch
 DELIVERED_S = 60.0
+LONG_S = 1200.0                                        # thirty pages
 
 
 def a_page(number: int, height: int) -> Image.Image:
@@ -213,6 +214,7 @@ def test_a_fax_out_of_hours_waits_for_the_opening(office: tuple[RealMesa, FaxMac
 def test_faxes_of_every_length(office: tuple[RealMesa, FaxMachine], tmp_path: Path, quality: tuple[int, int]) -> None:
     """1, 5, 8 and 30 pages, together; of the long ones five go, and all of them when somebody asks."""
     mesa, machine = office
+    machine.patience_s = LONG_S
     mesa.clock('2026-11-24T10:00')
     base = 5555550180 if quality == STANDARD else 5555550190
     faxes = {}
