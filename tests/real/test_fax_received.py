@@ -220,7 +220,7 @@ def test_faxes_of_every_length(office: tuple[RealMesa, FaxMachine], tmp_path: Pa
     faxes = {}
     for pages in (1, 5, 8, 30):
         file = tmp_path / f'{pages}.tif'
-        faxes[str(base + pages % 10 + pages // 30)] = (file, a_fax(file, pages, quality))
+        faxes[str(base + min(pages, 9))] = (file, a_fax(file, pages, quality))
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda caller: machine.send(NOPALERA, faxes[caller][0], caller), faxes))
     assert [sent.status for sent in done] == ['SUCCESS'] * 4, done
