@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from fax.outgoing.documents import document
+from tests.real.callers import eventually
 from tests.real.fax_machine import FaxMachine
 from tests.real.instance import RealMesa
 
 OURS, THEIRS = '8005550105', '5555550199'
-SENT_S = 180.0
+SENT_S = 360.0                                         # a call that fails, as on a busy computer, is made again after three minutes
+pytestmark = pytest.mark.timeout(420)
 TEXT = 'Estimados señores:\n\nLes enviamos el informe que pidieron.\n'
 
 
@@ -59,13 +61,13 @@ def until(mesa: RealMesa, job: int, reached: Callable[[dict[str, Any]], bool]) -
 def test_a_fax_to_ourselves_leaves_by_one_modem_and_comes_in_by_the_other(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
     mesa, _ = office
     told = send(mesa, letter, OURS, '--client', 'quetzal')
-    assert (told['state'], told['pages_sent'], told['dials'], told['tries']) == ('sent', 1, 1, 1)
-    assert 10 < told['seconds'] < 120
-    assert Decimal(told['cost']) == Decimal('1.50') * -(-told['seconds'] // 60)
-    call, = told['attempts']
-    assert (call['seconds'], call['pages'], call['reason']) == (told['seconds'], 1, '')
-    received = mesa.json('fax', 'list')
-    assert [(one['pages'], one['line']) for one in received] == [(1, '+528005550105')]
+    assert (told['state'], told['pages_sent']) == ('sent', 1)
+    *_, last = calls = told['attempts']
+    assert len(calls) <= told['dials'] and (last['pages'], last['reason']) == (1, '') and 10 < last['seconds'] < 120
+    assert told['seconds'] == sum(call['seconds'] for call in calls)
+    assert Decimal(told['cost']) == Decimal('1.50') * sum(-(-call['seconds'] // 60) for call in calls)
+    received = eventually(lambda: mesa.json('fax', 'list'), lambda found: bool(found) and found[0]['state'] == 'sent', 'it has come in', 60)
+    assert (received[0]['pages'], received[0]['line']) == (1, '+528005550105')
 
 
 def test_a_fax_to_a_foreign_machine_arrives(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:
