@@ -160,7 +160,7 @@ class Pipeline:
         title = f'Fax {facsimile.reference} para {client.name if client else facsimile.client}'
         try:
             made = convert(self._folders.tiff(facsimile), self._folders.pdf(facsimile), pages_wanted=verdict.pages, title=title,
-                                      received=facsimile.received_at)
+                           received=facsimile.received_at)
         except Unconvertible as error:
             return self._quarantine(facsimile, str(error), now)
         told = '; '.join([f'PDF de {in_words(made.written_pages)}, {made.size} bytes', *made.damage])
