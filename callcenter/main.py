@@ -33,6 +33,7 @@ COMMANDS = {
     'fax': ('callcenter.commands.fax:fax', 'Faxes that came in, and those that we send.'),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
+    'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),
@@ -85,13 +86,14 @@ def complaint_about(error: Exception) -> Complaint | None:
         return Complaint(f'{error.filename or "The disk"}: {error.strerror}.')
     from config.problems import ConfigErrors
     from config.render import RenderError
+    from desk.accounts.values import AccountError
     from storage.engine import StorageError
     from ticketing.values import TicketingError
     if isinstance(error, ConfigErrors):
         return Complaint(f'The site cannot be used. Mend this and try again:\n{error}')
     if isinstance(error, StorageError):
         return Complaint(f'The database: {error}')
-    if isinstance(error, (RenderError, TicketingError)):
+    if isinstance(error, (RenderError, TicketingError, AccountError)):
         return Complaint(str(error))
     return None
 

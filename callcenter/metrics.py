@@ -14,8 +14,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
-from twisted.application.service import Service
-from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -23,13 +21,13 @@ from twisted.web.server import NOT_DONE_YET, Site
 from ami_listener.tables import calls
 from callcenter.commands.fax_modems import states_of
 from callcenter.instance import Instance
+from desk.web.listening import Listening
 from fax.books import FaxBook
 from fax.modems import DOWN, IDLE, RECEIVING, SENDING
 from fax.values import FaxState
 from storage.engine import Database, DatabaseUnavailable
 
 log = logging.getLogger('mesa.metrics')
-LISTEN_AGAIN_S = 5.0
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 LATELY = timedelta(hours=1)
 OUTCOMES = {'fax': 'taken', 'fax_busy': 'busy', 'fax_unavailable': 'unavailable'}
@@ -119,38 +117,15 @@ class Metrics(Resource):
         return NOT_DONE_YET
 
 
-class MetricsService(Service):
-    """Listens on one address. A port that is taken is tried again and again: figures are worth less than calls."""
+class MetricsService(Listening):
+    """Figures on one address."""
 
     def __init__(self, reactor: Any, registry: CollectorRegistry, host: str, port: int) -> None:
-        self._reactor = reactor
         root = Resource()
         root.putChild(b'metrics', Metrics(registry))
-        self._site = Site(root, reactor=reactor, timeout=20)
-        self._site.log = lambda request: None
-        self._address = (host, port)
-        self._port: Any = None
-        self._again: Any = None
-
-    def startService(self) -> None:
-        """Listen."""
-        super().startService()
-        self._listen()
-
-    def stopService(self) -> Any:
-        """Close the port."""
-        super().stopService()
-        if self._again is not None and self._again.active():
-            self._again.cancel()
-        return self._port.stopListening() if self._port else None
-
-    def _listen(self) -> None:
-        host, port = self._address
-        try:
-            self._port = self._reactor.listenTCP(port, self._site, interface=host)
-        except CannotListenError as error:
-            log.error('the figures cannot be served: %s. Trying again in %.0f s', error, LISTEN_AGAIN_S)
-            self._again = self._reactor.callLater(LISTEN_AGAIN_S, self._listen)
+        site = Site(root, reactor=reactor, timeout=20)
+        site.log = lambda request: None
+        super().__init__(reactor, site, host, port, 'the figures')
 
 
 def registry_of(serving: Any) -> CollectorRegistry:

@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 from config.place import MOST_MODEMS, Ports
 
-USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080, metrics=9464)
+USUAL = Ports(sip=5060, agi=4573, ami=5038, rtp_start=10000, rtp_end=14999, lmtp=8024, web=8080, desk=8081, metrics=9464)
+SINGLE = tuple(name for name in asdict(USUAL) if name not in ('rtp_start', 'rtp_end', 'modems'))
 # Below the range from which the kernel serves outgoing connections. RTP is apart: between calls its ports look free.
 RTP = range(20000, 27000)
 FREE = range(27000, 32000)
@@ -19,18 +20,15 @@ FREE_RTP = 400                                         # Asterisk skips one that
 def usual_ports() -> Ports:
     """The usual ports, with a free one in place of each that somebody else uses."""
     taken: set[int] = set()
-    return Ports(sip=_usual_or_free(USUAL.sip, taken), agi=_usual_or_free(USUAL.agi, taken), ami=_usual_or_free(USUAL.ami, taken),
-                 rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end, lmtp=_usual_or_free(USUAL.lmtp, taken),
-                 web=_usual_or_free(USUAL.web, taken), metrics=_usual_or_free(USUAL.metrics, taken), iax=_usual_or_free(USUAL.iax, taken),
-                 hfaxd=_usual_or_free(USUAL.hfaxd, taken), modems=_usual_or_free_row(USUAL.modems, taken))
+    usual = {name: _usual_or_free(getattr(USUAL, name), taken) for name in SINGLE}
+    return Ports(rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end, modems=_usual_or_free_row(USUAL.modems, taken), **usual)
 
 
 def free_ports() -> Ports:
     """Ports that nobody uses now, chosen at random so that two instances made at once differ."""
     taken: set[int] = set()
     start = random.SystemRandom().randrange(RTP.start, RTP.stop - FREE_RTP, 2)
-    return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1,
-                 lmtp=_free(taken), web=_free(taken), metrics=_free(taken), iax=_free(taken), hfaxd=_free(taken), modems=_free_row(taken))
+    return Ports(rtp_start=start, rtp_end=start + FREE_RTP - 1, **{name: _free(taken) for name in SINGLE}, modems=_free_row(taken))
 
 
 def missing_ports(known: Mapping[str, int], free: bool) -> dict[str, int]:

@@ -81,6 +81,9 @@ class Serving:
             self.start_duties()
         if self.what in ('all', 'worker', 'desk'):
             services.append(self.web_service())
+        if self.what in ('all', 'desk'):
+            from callcenter.desk_service import desk_services
+            services += desk_services(self)
         if self.what in ('all', 'worker'):
             services.append(self.metrics_service())
         for service in services:
@@ -113,9 +116,9 @@ class Serving:
         return mail_door_of(self)
 
     def web_service(self) -> Any:
-        """The pages, on loopback alone: a reverse proxy stands in front of them."""
-        from desk.confirm import Confirmations
-        from desk.server import WebService
+        """The confirmation page, on loopback alone: a reverse proxy stands in front of it."""
+        from desk.confirming.answers import Confirmations
+        from desk.confirming.server import WebService
         site = self.standing().site
         confirmations = Confirmations(self.db, self.lifecycle, lambda: self.standing().site,
                                       self.instance.secrets(site).mail_key, self.clock.now)

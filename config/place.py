@@ -19,7 +19,8 @@ class Ports:
     rtp_start: int
     rtp_end: int
     lmtp: int = 8024                                   # e-mail in
-    web: int = 8080                                    # the pages
+    web: int = 8080                                    # the confirmation page, which everybody may reach
+    desk: int = 8081                                   # the desk
     metrics: int = 9464                                # figures for Prometheus
     iax: int = 4569                                    # Asterisk's, towards the modems; UDP
     hfaxd: int = 4559                                  # HylaFAX's clients

@@ -1,1 +1,1 @@
-"""Web pages for agents, supervisors, admins and clients; now only the one where a user confirms that his folio is solved."""
+"""The desk: web pages and an API for agents, supervisors, admins and clients, and the confirmation page (mission.md chapter 6)."""

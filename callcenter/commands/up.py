@@ -42,12 +42,13 @@ def up(detach: bool, clock: str | None) -> None:
     from callcenter.prepare import prepare  # loads what only a start needs
     instance = prepare(root)
     demo = _set_clock(instance, clock)
+    people = _demo_people(instance) if demo else ''
     say('· starting Asterisk and Mesa ...')
     if detach:
         _start_detached(root, lock)
-        say(_what_next(demo, './mesa down'))
+        say(people + _what_next(demo, './mesa down'))
     else:
-        _become_supervisor(root, lock, f'{UP}\n{_what_next(demo, "Ctrl-C")}')
+        _become_supervisor(root, lock, f'{UP}\n{people}{_what_next(demo, "Ctrl-C")}')
 
 
 def _set_clock(instance: Instance, clock: str | None) -> bool:
@@ -58,6 +59,17 @@ def _set_clock(instance: Instance, clock: str | None) -> bool:
     elif not site.demo:
         clear_clock(instance.root, demo=True)          # one that was set while the site was a demo must not wait there
     return site.demo
+
+
+def _demo_people(instance: Instance) -> str:
+    """Let one of each role into the desk of a new demo site, and tell their passwords: this once."""
+    from callcenter.demo_people import let_in
+    made = let_in(instance)
+    address = f'http://127.0.0.1:{instance.place.ports.desk}/'
+    if not made:
+        return f'\nThe desk: {address}   (new password: ./mesa user password LOGIN)\n'
+    lines = [f'  {person.login:<18}{person.password:<20}{person.role}' for person in made]
+    return '\n'.join([f'\nThe desk: {address}   Passwords, shown this once:', *lines, ''])
 
 
 def _what_next(demo: bool, stop: str) -> str:

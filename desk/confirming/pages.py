@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from desk.confirm import COMMENT_CHARACTERS, Answer, Shown
+from desk.confirming.answers import COMMENT_CHARACTERS, Answer, Shown
 
 _TEMPLATES = Path(__file__).resolve().parent / 'templates'
 STYLE = (_TEMPLATES / 'style.css').read_text()

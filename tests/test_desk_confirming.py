@@ -21,10 +21,11 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from config.load import load
 from config.values import Site
-from desk import pages, server
-from desk.confirm import Answer, Confirmations, read_answer
-from desk.limits import PER_ADDRESS, TOGETHER, WrongTries, neighbourhood
-from desk.server import WebService, without_token
+from desk.confirming import pages
+from desk.confirming.answers import Answer, Confirmations, read_answer
+from desk.confirming.limits import PER_ADDRESS, TOGETHER, WrongTries, neighbourhood
+from desk.confirming.server import WebService, without_token
+from desk.web import channel, listening
 from storage.engine import Database
 from ticketing.folios import FolioBook
 from ticketing.mail.tokens import page_token
@@ -268,7 +269,7 @@ def test_a_body_of_untold_length_and_endless_headers_are_refused(desk: Desk) -> 
 
 
 def test_who_sends_a_byte_now_and_then_is_cut_off(db: Database, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, 'REQUEST_S', 0.5)
+    monkeypatch.setattr(channel, 'REQUEST_S', 0.5)
     confirmations = Confirmations(db, ByHand(db), lambda: site, KEY, lambda: NOW)
     with (serving(lambda reactor: WebService(reactor, confirmations, '127.0.0.1', 0)) as service,
           socket.create_connection(('127.0.0.1', service.port or 0), timeout=0.1) as connection):
@@ -309,7 +310,7 @@ def test_while_the_books_do_not_answer_the_answer_stays_with_its_writer(site: Si
 
 
 def test_a_taken_port_is_tried_again(db: Database, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, 'LISTEN_AGAIN_S', 0.05)
+    monkeypatch.setattr(listening, 'AGAIN_S', 0.05)
     confirmations = Confirmations(db, ByHand(db), lambda: site, KEY, lambda: NOW)
     taken = socket.create_server(('127.0.0.1', 0))
     port = taken.getsockname()[1]

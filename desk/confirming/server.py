@@ -9,28 +9,23 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET
 
-from desk import pages
-from desk.confirm import Answer, Confirmations, read_answer
-from desk.limits import WrongTries
+from desk.confirming import pages
+from desk.confirming.answers import Answer, Confirmations, read_answer
+from desk.confirming.limits import WrongTries
+from desk.web.channel import WebSite, visitor_of, word
+from desk.web.listening import Listening
 from storage.engine import DatabaseUnavailable
 
 log = logging.getLogger('mesa.web')
 BODY_BYTES = 16_384
-HEADER_BYTES = 8_192
-HEADERS = 60
-REQUEST_S = 20                                         # from the first byte to the last
 CONNECTIONS = 200
-LISTEN_AGAIN_S = 5.0
 THREADS = 4                                            # of their own: a crowd of readers keeps no duty waiting
 FORM = 'application/x-www-form-urlencoded'
 InThread = Callable[..., 'Deferred[Any]']
@@ -117,101 +112,32 @@ class Root(Resource):
         return Nothing()
 
 
-class Channel(HTTPChannel):
-    """One connection. Its time-out counts from the first byte to the last, so a byte a second does not hold it; bodies are small."""
-
-    totalHeadersSize = HEADER_BYTES
-    maxHeaders = HEADERS
-    refused = False
-
-    def resetTimeout(self) -> None:
-        """Data earns no more time."""
-
-    def connectionMade(self) -> None:
-        """Count it."""
-        self.factory.connections += 1
-        super().connectionMade()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Count it out."""
-        self.factory.connections -= 1
-        super().connectionLost(reason)
-
-    def allHeadersReceived(self) -> None:
-        """Refuse a body that is too long, or of no told length, before a byte of it is kept."""
-        if self.length is None or self.length > BODY_BYTES:
-            self.refused = True
-            status = b'411 Length Required' if self.length is None else b'413 Content Too Large'
-            self.transport.write(b'HTTP/1.1 ' + status + b'\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-            self.loseConnection()
-        else:
-            super().allHeadersReceived()
-
-    def rawDataReceived(self, data: bytes) -> None:
-        """The body, unless it was refused."""
-        if not self.refused:
-            super().rawDataReceived(data)
-
-
-class WebSite(Site):
-    """The factory of connections: so many and no more; its log names no link."""
-
-    protocol = Channel
-    connections = 0
-
-    def __init__(self, root: Resource, reactor: Any) -> None:
-        super().__init__(root, timeout=REQUEST_S, reactor=reactor, parsePOSTFormSubmission=False)
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """A connection, or None when there are too many."""
-        return super().buildProtocol(addr) if self.connections < CONNECTIONS else None
-
-    def log(self, request: Any) -> None:
-        """One line a request, without the token, and without addresses: the proxy has those."""
-        log.info('%s %s %s', _word(request.method), without_token(_word(request.uri)), request.code)
-
-
-class WebService(Service):
-    """Listens on one address. A port that is taken is tried again and again: the telephone must not wait for a page."""
+class WebService(Listening):
+    """The confirmation page's server."""
 
     def __init__(self, reactor: Any, confirmations: Confirmations, host: str, port: int) -> None:
-        self._reactor = reactor
         self._pool = ThreadPool(0, THREADS, 'pages')
-        self._site = WebSite(Root(confirmations, WrongTries(), self._in_thread), reactor)
-        self._address = (host, port)
-        self._port: Any = None
-        self._again: Any = None
-
-    @property
-    def port(self) -> int | None:
-        """Where it listens; None: not yet."""
-        return self._port.getHost().port if self._port else None
+        root = Root(confirmations, WrongTries(), self._in_thread)
+        super().__init__(reactor, WebSite(root, reactor, CONNECTIONS, lambda _: BODY_BYTES, _log), host, port, 'the confirmation page')
 
     def startService(self) -> None:
         """Listen."""
-        super().startService()
         self._pool.start()
-        self._listen()
+        super().startService()
 
     def stopService(self) -> Any:
         """Close the port; requests under way are answered."""
-        super().stopService()
-        if self._again is not None and self._again.active():
-            self._again.cancel()
-        closed = self._port.stopListening() if self._port else None
+        closed = super().stopService()
         self._pool.stop()
         return closed
 
     def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._pool, work, *arguments)
 
-    def _listen(self) -> None:
-        host, port = self._address
-        try:
-            self._port = self._reactor.listenTCP(port, self._site, interface=host)
-        except CannotListenError as error:
-            log.error('the pages cannot be served: %s. Trying again in %.0f s', error, LISTEN_AGAIN_S)
-            self._again = self._reactor.callLater(LISTEN_AGAIN_S, self._listen)
+
+def _log(request: Any) -> None:
+    """Without the token, and without addresses: the proxy has those."""
+    log.info('%s %s %s', word(request.method), without_token(word(request.uri)), request.code)
 
 
 def send(request: Any, page: pages.Page) -> None:
@@ -224,12 +150,6 @@ def send(request: Any, page: pages.Page) -> None:
     request.setHeader('Content-Length', str(len(body)))
     request.write(body)
     request.finish()
-
-
-def visitor_of(request: Any) -> str:
-    """The visitor's address: what the proxy appended last, or the peer's own."""
-    told = request.requestHeaders.getRawHeaders('X-Forwarded-For', [])
-    return told[-1].rpartition(',')[2].strip() if told else str(request.getClientAddress().host)
 
 
 def without_token(uri: str) -> str:
@@ -256,6 +176,3 @@ def _send_unless(page: pages.Page, gone: list[object], request: Any) -> None:
     if not gone:
         send(request, page)
 
-
-def _word(raw: bytes) -> str:
-    return raw.decode('ascii', 'replace')[:200].encode('unicode_escape').decode()

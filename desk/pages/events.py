@@ -1,0 +1,23 @@
+"""Live states of a page: which topics a person may read (mission.md 6.1: a pop is nobody else's)."""
+from __future__ import annotations
+
+from desk.accounts.values import AGENTS, Role
+from desk.desk import Desk
+from desk.web.frame import Visit
+from desk.web.stream import Subscription
+
+BOARD = 'board'
+MOST_TOPICS = 4
+
+
+def events(desk: Desk, visit: Visit) -> Subscription:
+    """His own telephone's topic always, others as far as he may."""
+    person = visit.who
+    own = (f'agent/{person.login}',) if person.role in AGENTS else ()
+    wanted = visit.query.get('temas', '').split(',')[:MOST_TOPICS]
+    return Subscription(person, visit.token, own + tuple(topic for topic in wanted if may_read(desk, visit, topic)))
+
+
+def may_read(desk: Desk, visit: Visit, topic: str) -> bool:
+    """Whether this topic is for him."""
+    return topic == BOARD and visit.who.role in (Role.SUPERVISOR, Role.ADMIN)

@@ -1,0 +1,6 @@
+// What every page of the desk does: keys, drafts, and the live connection.
+import './keys.js';
+import './drafts.js';
+import {connect} from './live.js';
+
+if (document.body.dataset.login) connect();

@@ -1,0 +1,98 @@
+"""Connections of browsers: how many, how much a stranger may send on one, and how long he may take."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+log = logging.getLogger('mesa.web')
+HEADER_BYTES = 8_192
+HEADERS = 60
+REQUEST_S = 20                                         # from the first byte of a request to its last
+
+
+class Channel(HTTPChannel):
+    """One connection. Its time-out counts from the first byte to the last, so a byte a second does not hold it."""
+
+    totalHeadersSize = HEADER_BYTES
+    maxHeaders = HEADERS
+    refused = False
+    _relay: Any = None
+
+    def relay_to(self, other: Any) -> None:
+        """From now on this connection speaks no HTTP: `other` is told what the browser says, and when it goes."""
+        self._relay = other
+
+    def dataReceived(self, data: bytes) -> None:
+        """HTTP, or what is relayed."""
+        if self._relay is not None:
+            self._relay.browser_said(data)
+        else:
+            super().dataReceived(data)
+
+    def resetTimeout(self) -> None:
+        """Data earns no more time."""
+
+    def connectionMade(self) -> None:
+        """Count it."""
+        self.factory.connections += 1
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Count it out."""
+        self.factory.connections -= 1
+        if self._relay is not None:
+            self._relay.browser_gone()
+        super().connectionLost(reason)
+
+    def allHeadersReceived(self) -> None:
+        """Refuse a body that is too long, or of no told length, before a byte of it is kept."""
+        if self.length is None or self.length > self.factory.largest(self._path):
+            self.refused = True
+            status = b'411 Length Required' if self.length is None else b'413 Content Too Large'
+            self.transport.write(b'HTTP/1.1 ' + status + b'\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+            self.loseConnection()
+        else:
+            super().allHeadersReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """The body, unless it was refused."""
+        if not self.refused:
+            super().rawDataReceived(data)
+
+
+class WebSite(Site):
+    """The factory of connections: `most` and no more. `largest` tells the longest body that an address takes; `line` is its log line."""
+
+    protocol = Channel
+    connections = 0
+
+    def __init__(self, root: Resource, reactor: Any, most: int, largest: Callable[[bytes], int], line: Callable[[Any], None]) -> None:
+        super().__init__(root, timeout=REQUEST_S, reactor=reactor, parsePOSTFormSubmission=False)
+        self.most = most
+        self.largest = largest
+        self._line = line
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A connection, or None when there are too many."""
+        return super().buildProtocol(addr) if self.connections < self.most else None
+
+    def log(self, request: Any) -> None:
+        """One line a request."""
+        self._line(request)
+
+
+def visitor_of(request: Any) -> str:
+    """The visitor's address: what the proxy appended last, or the peer's own."""
+    told = request.requestHeaders.getRawHeaders('X-Forwarded-For', [])
+    return told[-1].rpartition(',')[2].strip() if told else str(request.getClientAddress().host)
+
+
+def word(raw: bytes) -> str:
+    """What a stranger sent, as it may stand in a log."""
+    return raw.decode('ascii', 'replace')[:200].encode('unicode_escape').decode()

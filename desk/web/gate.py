@@ -1,0 +1,171 @@
+"""The gate that every request passes: route, person, role, CSRF, then the handler; and what a failure looks like. Blocking: pool threads.
+
+Whoever is not signed in is led to the sign-in page, or, as a program, told 401. What somebody may not see answers like what is not there.
+"""
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+from desk.accounts.passwords import csrf_of, new_token
+from desk.accounts.values import Person
+from desk.web.frame import Answer, Route, Router, Visit, see_other
+from desk.web.reading import BadRequest, cookies, form_of, pairs
+from storage.engine import DatabaseUnavailable
+from ticketing.values import FolioChanged, IllegalMove, NotAllowed, TicketingError, UnknownFolio
+
+log = logging.getLogger('mesa.desk')
+SIGN_IN = '/entrar'
+PLAIN_COOKIE, SECURE_COOKIE = 'mesa', '__Host-mesa'    # the latter is taken by browsers over TLS alone
+CHANGING = frozenset({'POST', 'PUT', 'PATCH', 'DELETE'})
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A request as it came. Header names are in small letters; of a header that came twice all values are there."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes = field(repr=False)
+    address: str
+
+    def header(self, name: str) -> str:
+        """The last value of a header, '' without one."""
+        return self.headers.get(name, ('',))[-1]
+
+    @property
+    def secure(self) -> bool:
+        """Whether the proxy in front of us was reached by TLS."""
+        return self.header('x-forwarded-proto').strip().lower() == 'https'
+
+
+class Sessions(Protocol):
+    """What the gate asks of the accounts."""
+
+    def session(self, token: str, now: datetime) -> Person | None: ...
+    def bearer(self, token: str, now: datetime) -> Person | None: ...
+
+
+class Failures(Protocol):
+    """How a failure is told: as a page to a person, as JSON to a program."""
+
+    def answer(self, status: int, why: str, person: Person | None, csrf: str) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate of one desk. `now` is Mesa's clock, `moment` the machine's."""
+
+    desk: Any
+    router: Router
+    accounts: Sessions
+    pages: Failures
+    programs: Failures
+    now: Callable[[], datetime]
+    moment: Callable[[], datetime]
+
+    def answer(self, raw: Raw) -> Any:
+        """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
+        routes, words = self.router.find(raw.path)
+        told = self.programs if raw.path.startswith('/api/') else self.pages
+        if not routes:
+            return told.answer(404, 'there is no such page', self._person_for_failure(raw), '')
+        route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
+        if route is None:
+            refused = told.answer(405, f'{raw.method} is not for this page', None, '')
+            allowed = ', '.join(sorted({*routes, *(('HEAD',) if 'GET' in routes else ())}))
+            return Answer(405, refused.body, refused.content_type, (*refused.headers, ('Allow', allowed)))
+        try:
+            return self._through(route, words, raw, told)
+        except DatabaseUnavailable as error:
+            log.warning('%s %s cannot be served: %s', raw.method, route.path, error)
+            failed = told.answer(503, 'the books do not answer', None, '')
+            return Answer(503, failed.body, failed.content_type, (*failed.headers, ('Retry-After', '5')))
+        except BadRequest as error:
+            return told.answer(error.status, str(error), None, '')
+        except Exception:
+            log.exception('%s %s failed', raw.method, route.path)
+            return told.answer(500, 'a defect of ours', None, '')
+
+    def _through(self, route: Route, words: Mapping[str, str], raw: Raw, told: Failures) -> Any:
+        if len(raw.body) > route.largest:
+            raise BadRequest(413, 'too long')
+        moment = self.moment()
+        token, person = self._bearer(raw, moment) if route.is_api else self._session(raw, moment)
+        if route.roles and person is None:
+            if route.is_api:
+                refused = told.answer(401, 'a token is needed: Authorization: Bearer mesa_...', None, '')
+                return Answer(401, refused.body, refused.content_type, (*refused.headers, ('WWW-Authenticate', 'Bearer')))
+            return self._to_sign_in(raw, told)
+        csrf = csrf_of(token) if token else ''
+        if route.roles and person is not None and person.role not in route.roles:
+            return told.answer(403, 'not for this role', person, csrf)
+        is_form = raw.method in CHANGING and not route.is_api
+        form, files = form_of(raw.header('content-type'), raw.body) if is_form else ({}, {})
+        if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):
+            return told.answer(403, 'csrf', person, csrf)
+        visit = Visit(
+            method=raw.method, path=raw.path, words=words, query=pairs(raw.query), form=form, files=files, body=raw.body, person=person,
+            csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure)
+        try:
+            return route.handler(self.desk, visit)
+        except UnknownFolio:
+            return told.answer(404, 'there is no such folio', person, csrf)
+        except (IllegalMove, FolioChanged) as error:
+            return told.answer(409, str(error), person, csrf)
+        except (NotAllowed, TicketingError) as error:
+            return told.answer(422, str(error), person, csrf)
+
+    def _session(self, raw: Raw, moment: datetime) -> tuple[str, Person | None]:
+        token = cookies(list(raw.headers.get('cookie', ()))).get(SECURE_COOKIE if raw.secure else PLAIN_COOKIE, '')
+        return token, self.accounts.session(token, moment) if token else None
+
+    def _bearer(self, raw: Raw, moment: datetime) -> tuple[str, Person | None]:
+        kind, _, token = raw.header('authorization').partition(' ')
+        return '', self.accounts.bearer(token.strip(), moment) if kind.lower() == 'bearer' else None
+
+    def _person_for_failure(self, raw: Raw) -> Person | None:
+        try:
+            return None if raw.path.startswith('/api/') else self._session(raw, self.moment())[1]
+        except DatabaseUnavailable:
+            return None
+
+    def _to_sign_in(self, raw: Raw, told: Failures) -> Answer:
+        if raw.method not in ('GET', 'HEAD') or 'text/event-stream' in raw.header('accept'):
+            return told.answer(401, 'nobody is signed in', None, '')
+        return see_other(f'{SIGN_IN}?ir={quote(raw.path, safe="/")}' if raw.path != '/' else SIGN_IN)
+
+    def _ours(self, raw: Raw) -> bool:
+        """Whether a browser says that the form stands on a page of ours; old ones say nothing."""
+        if raw.header('sec-fetch-site') not in ('', 'same-origin', 'none'):
+            return False
+        origin = raw.header('origin')
+        return origin in ('', 'null') or urlsplit(origin).netloc.lower() == raw.header('host').lower()
+
+
+def session_cookie(token: str, secure: bool, seconds: int | None = None) -> str:
+    """The cookie that keeps a token. `seconds`: 0 takes it away; None: until the browser is closed."""
+    name = SECURE_COOKIE if secure else PLAIN_COOKIE
+    age = '' if seconds is None else f'; Max-Age={seconds}'
+    return f'{name}={token}; Path=/; HttpOnly; SameSite=Lax{"; Secure" if secure else ""}{age}'
+
+
+def visitor_token() -> str:
+    """A token for who is not signed in: what the form of the sign-in page is tied to."""
+    return new_token()
+
+
+def path_of(raw: bytes) -> str:
+    """The path of an address, decoded once; '' when it cannot be one of ours."""
+    try:
+        decoded = unquote_to_bytes(raw.partition(b'?')[0]).decode('utf-8')
+    except UnicodeDecodeError:
+        return ''
+    return decoded if decoded.startswith('/') and decoded.isprintable() else ''
