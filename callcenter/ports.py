@@ -22,7 +22,8 @@ def usual_ports() -> Ports:
     return Ports(sip=_usual_or_free(USUAL.sip, taken), agi=_usual_or_free(USUAL.agi, taken), ami=_usual_or_free(USUAL.ami, taken),
                  rtp_start=USUAL.rtp_start, rtp_end=USUAL.rtp_end, lmtp=_usual_or_free(USUAL.lmtp, taken),
                  web=_usual_or_free(USUAL.web, taken), metrics=_usual_or_free(USUAL.metrics, taken), iax=_usual_or_free(USUAL.iax, taken),
-                 hfaxd=_usual_or_free(USUAL.hfaxd, taken), modems=_usual_or_free_row(USUAL.modems, taken))
+                 hfaxd=_usual_or_free(USUAL.hfaxd, taken), sip_ws=_usual_or_free(USUAL.sip_ws, taken),
+                 modems=_usual_or_free_row(USUAL.modems, taken))
 
 
 def free_ports() -> Ports:
@@ -30,7 +31,8 @@ def free_ports() -> Ports:
     taken: set[int] = set()
     start = random.SystemRandom().randrange(RTP.start, RTP.stop - FREE_RTP, 2)
     return Ports(sip=_free(taken), agi=_free(taken), ami=_free(taken), rtp_start=start, rtp_end=start + FREE_RTP - 1,
-                 lmtp=_free(taken), web=_free(taken), metrics=_free(taken), iax=_free(taken), hfaxd=_free(taken), modems=_free_row(taken))
+                 lmtp=_free(taken), web=_free(taken), metrics=_free(taken), iax=_free(taken), hfaxd=_free(taken), sip_ws=_free(taken),
+                 modems=_free_row(taken))
 
 
 def missing_ports(known: Mapping[str, int], free: bool) -> dict[str, int]:
