@@ -57,8 +57,6 @@ def stem(word: str) -> str:
     """A folded word without the ending of plural or gender, by Savoy's light stemmer of Spanish."""
     if len(word) < 5 or not word.isalpha():
         return word
-    if word.endswith('eses'):
-        return word[:-2]
     if word.endswith('ces'):
         return word[:-3] + 'z'
     if word[-2:] in ('os', 'as', 'es'):
