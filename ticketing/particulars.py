@@ -50,7 +50,7 @@ class Particulars:
             return self._opened(connection, report, now)
 
     def open_once(self, report: Report, asked: Asked, now: datetime) -> tuple[Folio, bool]:
-        """The same for a program that may ask again, not knowing whether it was heard: the folio, and whether it is new. Raises NotAllowed."""
+        """The same for a program that may ask again, not knowing whether it was heard: the folio, and whether it is new."""
         with self._db.write() as connection:
             self._db.lock(connection, asked.lock)
             if (before := opened_before(connection, asked)) is not None:

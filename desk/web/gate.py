@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from desk.accounts.passwords import csrf_of, new_token
 from desk.accounts.values import Person
 from desk.web.frame import Answer, Route, Router, Visit, see_other
-from desk.web.reading import BadRequest, cookies, form_of, pairs
+from desk.web.rates import Rates
+from desk.web.reading import BadRequest, cookies, form_of, pairs, strict_pairs
 from storage.engine import DatabaseUnavailable
 from ticketing.values import FolioChanged, IllegalMove, NotAllowed, TicketingError, UnknownFolio
 
@@ -70,6 +71,7 @@ class Gate:
     programs: Failures
     now: Callable[[], datetime]
     moment: Callable[[], datetime]
+    rates: Rates = field(default_factory=Rates)
 
     def answer(self, raw: Raw) -> Any:
         """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
@@ -104,6 +106,9 @@ class Gate:
                 refused = told.answer(401, 'a token is needed: Authorization: Bearer mesa_...', None, '')
                 return Answer(401, refused.body, refused.content_type, (*refused.headers, ('WWW-Authenticate', 'Bearer')))
             return self._to_sign_in(raw, told)
+        if route.is_api and person is not None and (seconds := self.rates.wait_s(person.login)):
+            slow = told.answer(429, f'too many calls with this token: wait {seconds} s', None, '')
+            return Answer(429, slow.body, slow.content_type, (*slow.headers, ('Retry-After', str(seconds))))
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
@@ -112,12 +117,14 @@ class Gate:
         if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):
             return told.answer(403, 'csrf', person, csrf)
         visit = Visit(
-            method=raw.method, path=raw.path, words=words, query=pairs(raw.query), form=form, files=files, body=raw.body, person=person,
-            csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure)
+            method=raw.method, path=raw.path, words=words, form=form, files=files, body=raw.body, person=person,
+            csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure,
+            query=strict_pairs(raw.query) if route.is_api else pairs(raw.query),
+            headers={name: raw.header(name) for name in raw.headers} if route.is_api else {})
         try:
             return route.handler(self.desk, visit)
         except UnknownFolio:
-            return told.answer(404, 'there is no such folio', person, csrf)
+            return told.answer(404, 'it is not there, or not for you', person, csrf)
         except (IllegalMove, FolioChanged) as error:
             return told.answer(409, str(error), person, csrf)
         except (NotAllowed, TicketingError) as error:
