@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from threading import Lock
 from time import monotonic
 
@@ -28,4 +29,4 @@ class Rates:
             self._left[name] = (left - 1 if allowed else left, now)
             if len(self._left) > MOST_NAMES:
                 self._left = {each: state for each, state in self._left.items() if now - state[1] < 60}
-        return 0 if allowed else int((1 - left) / a_second) + 1
+        return 0 if allowed else ceil((1 - left) / a_second)
