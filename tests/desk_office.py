@@ -48,7 +48,7 @@ PORTS = Ports(5060, 4573, 5038, 10000, 10100)
 PASSWORD = 'una contraseña larga'
 # Everything in it would be noticed: a script, the end of an attribute, an entity, a template's words, another direction of the text.
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(2)>\'&lt;{{ 7*7 }}\u202ecod.exe'
-RUNNABLE = re.compile(rb'<script>alert|<img src=x|onerror=alert\(2\)>|\{\{ 7|\b49\b<')
+RUNNABLE = re.compile(rb'<script>alert|<img src=x|<b>@acme|\b49\b')
 FORM = 'application/x-www-form-urlencoded'
 # Who asks: (role, client); people and tokens have the same names, and a token the ending '-crm'.
 WHO: Mapping[str, tuple[Role, str | None]] = {

@@ -35,7 +35,8 @@ def test_every_route_is_in_the_file_and_nothing_else() -> None:
 def test_every_reference_leads_somewhere() -> None:
     def references(value: Any) -> list[str]:
         if isinstance(value, dict):
-            return [*([value['$ref']] if isinstance(value.get('$ref'), str) else []), *(r for each in value.values() for r in references(each))]
+            own = [value['$ref']] if isinstance(value.get('$ref'), str) else []
+            return [*own, *(r for each in value.values() for r in references(each))]
         return [r for each in value for r in references(each)] if isinstance(value, list) else []
     told = references(FILE)
     assert told

@@ -43,14 +43,20 @@ def _storable(text: str) -> str:
     return text
 
 
+def _whole(given: object) -> object:
+    """JSON has no integers: 24.0 is one."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({'type': 'string', 'format': 'date-time'})]
-Limit = Annotated[int, BeforeValidator(_count), Field(ge=1, le=200)]
+Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_count)]
 Word = Annotated[str, StringConstraints(pattern=r'^[A-Za-z0-9_.+-]{1,64}$')]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=r'^[^\x00]*$'), AfterValidator(_storable)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r'^[^\x00-\x1f\x7f]*$'), AfterValidator(_storable)]
 Cursor = Annotated[str, StringConstraints(pattern=r'^[A-Za-z0-9_=-]{1,300}$')]
 Number = Annotated[str, StringConstraints(pattern=r'^[0-9]{1,16}$')]
-Version = Annotated[int, Field(strict=True, ge=0, le=2_000_000_000)]
+Version = Annotated[int, Field(strict=True, ge=0, le=2_000_000_000), BeforeValidator(_whole)]
+Score = Annotated[int, Field(strict=True, ge=1, le=5), BeforeValidator(_whole)]
 
 
 class Asked(BaseModel):
@@ -226,7 +232,7 @@ class Confirm(Changing):
     """A party says that it is solved. A contact's token speaks for the contact, whatever `party` says."""
 
     party: Literal['user', 'contact'] = 'user'
-    score: Annotated[int, Field(strict=True, ge=1, le=5)] | None = None
+    score: Score | None = None
     comment: Text | None = None
 
 

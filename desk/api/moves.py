@@ -29,7 +29,7 @@ from desk.desk import Desk
 from desk.web.failures import problem
 from desk.web.frame import Answer, Route, Visit
 from ticketing.lifecycle import LifeCycle
-from ticketing.values import FolioChanged
+from ticketing.values import FolioChanged, NotAllowed, UnknownFolio
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,20 @@ def _handler(doable: Doable) -> Callable[[Desk, Visit], Answer]:
         if doable.body is Confirm:
             facts |= {'via': 'person', **({} if who.is_staff else {'party': 'contact'})}
         try:
-            done = doable.method(desk.lifecycle, folio.number, *(() if into is None else (seen(desk, visit, into).number,)),
+            done = doable.method(desk.lifecycle, folio.number, *_target(desk, visit, into),
                                  by=who.login, now=visit.now, expected=expected, **facts)
         except FolioChanged as error:
             return problem(409, str(error), version=seen(desk, visit, folio.number).version)
         return given(told(done, who))
     return move
+
+
+def _target(desk: Desk, visit: Visit, into: str | None) -> tuple[str, ...]:
+    """The folio to merge into; one that is not for this program is one that is not there. Raises NotAllowed."""
+    try:
+        return () if into is None else (seen(desk, visit, into).number,)
+    except UnknownFolio as error:
+        raise NotAllowed(f'there is no folio {into} to merge into') from error
 
 
 MOVE_ROUTES = tuple(

@@ -22,6 +22,7 @@ from ticketing.values import FolioChanged, IllegalMove, NotAllowed, TicketingErr
 
 log = logging.getLogger('mesa.desk')
 SIGN_IN = '/entrar'
+API = '/api/'
 PLAIN_COOKIE, SECURE_COOKIE = 'mesa', '__Host-mesa'    # the latter is taken by browsers over TLS alone
 CHANGING = frozenset({'POST', 'PUT', 'PATCH', 'DELETE'})
 
@@ -76,7 +77,7 @@ class Gate:
     def answer(self, raw: Raw) -> Any:
         """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
         routes, words = self.router.find(raw.path)
-        told = self.programs if raw.path.startswith('/api/') else self.pages
+        told = self.programs if raw.path.startswith(API) else self.pages
         if not routes:
             return told.answer(404, 'there is no such page', self._person_for_failure(raw), '')
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
@@ -140,7 +141,7 @@ class Gate:
 
     def _person_for_failure(self, raw: Raw) -> Person | None:
         try:
-            return None if raw.path.startswith('/api/') else self._session(raw, self.moment())[1]
+            return None if raw.path.startswith(API) else self._session(raw, self.moment())[1]
         except DatabaseUnavailable:
             return None
 
@@ -154,7 +155,7 @@ class Gate:
         if raw.header('sec-fetch-site') not in ('', 'same-origin', 'none'):
             return False
         origin = raw.header('origin')
-        return origin in ('', 'null') or urlsplit(origin).netloc.lower() == raw.header('host').lower()
+        return origin == '' or urlsplit(origin).netloc.lower() == raw.header('host').lower()
 
 
 def session_cookie(token: str, secure: bool, seconds: int | None = None) -> str:
@@ -170,9 +171,10 @@ def visitor_token() -> str:
 
 
 def path_of(raw: bytes) -> str:
-    """The path of an address, decoded once; '' when it cannot be one of ours."""
+    """The path of an address, decoded once. One that cannot be ours is '', or API: so that a program is told so in its own language."""
+    nowhere = API if raw.startswith(API.encode()) else ''
     try:
         decoded = unquote_to_bytes(raw.partition(b'?')[0]).decode('utf-8')
     except UnicodeDecodeError:
-        return ''
-    return decoded if decoded.startswith('/') and decoded.isprintable() else ''
+        return nowhere
+    return decoded if decoded.startswith('/') and decoded.isprintable() else nowhere
