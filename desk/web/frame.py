@@ -138,5 +138,5 @@ def download(data: bytes, content_type: str, title: str, inline: bool = False) -
     """A file. Only what a browser cannot run is shown within the page; all else is saved."""
     how = 'inline' if inline else 'attachment'
     plain = re.sub(r'[^A-Za-z0-9._-]', '_', title)[:100] or 'archivo'
-    return Answer(200, data, content_type, (
-        ('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(title[:150], safe='')}"),))
+    whole = quote(title[:150].encode('utf-8', 'replace'), safe='')
+    return Answer(200, data, content_type, (('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{whole}"),))
