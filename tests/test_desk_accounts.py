@@ -272,7 +272,8 @@ def test_tokens(accounts: Accounts, db: Database) -> None:
     with db.read() as connection:
         assert token not in str(connection.execute(select(api_tokens)).all())
     for name, role, client, why in (('crm', Role.AGENT, None, 'already'), ('CRM', Role.AGENT, None, 'no name'),
-                                    ('ana', Role.AGENT, None, 'person'), ('contact', Role.AGENT, None, 'timelines'), ('otro', Role.CONTACT, None, 'one client')):
+                                    ('ana', Role.AGENT, None, 'person'), ('contact', Role.AGENT, None, 'timelines'),
+                                    ('otro', Role.CONTACT, None, 'one client')):
         with pytest.raises(AccountError, match=why):
             add(name, role, client)
     with pytest.raises(AccountError, match='a token is called crm'):
