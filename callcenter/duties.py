@@ -19,6 +19,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
     from callcenter import expiring, watching
     from callcenter.call_back_places import Forgotten, call_back_round
+    from callcenter.clicking import click_rounds
     from callcenter.close_calling import close_calling_of
     from callcenter.faxing import fax_rounds
     from callcenter.faxing_out import forget_documents, sending_of
@@ -38,6 +39,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),
         Duty('faxes', 1.0, faxes.work),
+        Duty('clicks to call', 2.0, click_rounds(serving)),
         Duty('post', 1.0, postman_of(serving).round),
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('faxes out', 2.0, sending_of(serving).round),

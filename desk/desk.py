@@ -34,4 +34,5 @@ class Desk:
     orders: Orders
     clicks: ClicksToCall
     seats: Seats
+    end_streams: Callable[[str], None]                  # of a session, by its token: it is over
     browser_password: Callable[[str], str]             # of an agent's telephone in his browser, by login
