@@ -151,6 +151,7 @@ def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_pat
             phone.get_by_role('button', name='Colgar').click()
             line.finish()
         no_card(page)
+        ana.go('/agente')
         page.get_by_label('Teléfono de escritorio').check()
         page.get_by_role('button', name='Usar este teléfono').click()
         ana.away()
