@@ -61,6 +61,7 @@ class Secrets:
     imap: str = field(default='', repr=False)
     fax_modem: str = field(default='', repr=False)     # by which Asterisk and a modem know each other
     hfaxd: str = field(default='', repr=False)         # of the user `mesa` of HylaFAX's clients
+    webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)      # by 'client/name'; they sign what receivers get
 
 
 @dataclass(frozen=True)
