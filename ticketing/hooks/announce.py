@@ -35,13 +35,14 @@ def announce(connection: Connection, hooks: Sequence[Webhook], news: News | None
     payload = envelope(news, event_id, now)
     stored = 0
     for hook in asking:
-        stored += connection.execute(_insert(connection), {
+        made = connection.execute(_insert(connection), {
             'key': f'{hook_key(news.client, hook.name)}:{news.key}', 'event_id': event_id, 'client': news.client, 'webhook': hook.name,
             'type': news.type, 'subject': news.subject, 'sequence': news.sequence, 'folio_id': news.folio_id, 'payload': payload,
-            'state': Sending.WAITING.value, 'tries': 0, 'created_at': now}).rowcount
+            'state': Sending.WAITING.value, 'tries': 0, 'created_at': now})
+        stored += made.first() is not None
     return stored
 
 
 def _insert(connection: Connection) -> Any:
     dialect = sqlite if connection.dialect.name == 'sqlite' else postgresql
-    return dialect.insert(webhook_deliveries).on_conflict_do_nothing(index_elements=['key'])
+    return dialect.insert(webhook_deliveries).on_conflict_do_nothing(index_elements=['key']).returning(webhook_deliveries.c.id)

@@ -14,12 +14,13 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from socket import SHUT_RDWR, create_connection, socket
-from threading import Timer
+from threading import Event, Timer
 
 from config.webhooks import Target, is_never_told, plain, target_of
 
 MOST_OF_AN_ANSWER = 64 * 1024
 SHOWN = 200
+LATE = 'no whole answer in time'
 DELIVERED, GONE, BUSY = range(200, 300), 410, 429
 
 
@@ -63,15 +64,14 @@ def deliver(url: str, body: bytes, headers: Mapping[str, str], *, loopback: bool
         connected = _connected(target, loopback, patience)
     except (OSError, UnicodeError) as error:           # the latter: a name that DNS cannot be asked for
         return Answer(Outcome.SILENT, f'no connection to {target.host}:{target.port}: {_in_words(error)}')
-    guard = connected.dup()                            # ends the connection under TLS, whatever that is waiting for
-    timer = Timer(patience.whole, _end, (guard,))
+    guard, late = connected.dup(), Event()             # the former ends the connection under TLS, whatever that is waiting for
+    timer = Timer(patience.whole, _end, (guard, late))
     timer.daemon = True
     timer.start()
     try:
-        return _exchange(target, connected, body, headers, tls)
+        return _exchange(target, connected, body, headers, tls, late)
     except (OSError, HTTPException, ValueError) as error:
-        late = 'no whole answer in time' if not timer.is_alive() else _in_words(error)
-        return Answer(Outcome.SILENT, f'{target.host}:{target.port}: {late}')
+        return Answer(Outcome.SILENT, f'{target.host}:{target.port}: {LATE if late.is_set() else _in_words(error)}')
     finally:
         timer.cancel()
         guard.close()
@@ -88,7 +88,8 @@ def _connected(target: Target, loopback: bool, patience: Patience) -> socket:
     return connected
 
 
-def _exchange(target: Target, connected: socket, body: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | None) -> Answer:
+def _exchange(target: Target, connected: socket, body: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | None,
+              late: Event) -> Answer:
     http: HTTPConnection
     if target.scheme == 'https':
         context = tls or _verifying()
@@ -100,6 +101,8 @@ def _exchange(target: Target, connected: socket, body: bytes, headers: Mapping[s
     try:
         http.request('POST', target.path, body, {**headers, 'Connection': 'close'})
         response = http.getresponse()
+        if late.is_set():                              # http.client takes the cut for the end of the headers
+            raise TimeoutError
         told = b''
         with suppress(OSError, HTTPException, ValueError):     # the status has decided
             told = response.read(MOST_OF_AN_ANSWER)
@@ -124,7 +127,8 @@ def _verifying() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _end(guard: socket) -> None:
+def _end(guard: socket, late: Event) -> None:
+    late.set()
     with suppress(OSError):
         guard.shutdown(SHUT_RDWR)
 
