@@ -51,4 +51,4 @@ def pop_url_faults(template: str) -> tuple[str, ...]:
 
 
 def _quoted(value: str | None) -> str:
-    return '' if value is None or not value.strip('.') else quote(value, safe='')
+    return '' if value is None or not value.strip('.') else quote(value, safe='', errors='replace')
