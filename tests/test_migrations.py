@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
+import desk.accounts.tables
 import fax.outgoing.job_tables
 import fax.tables
 import ticketing.tables
