@@ -203,7 +203,7 @@ def _member(raw: Raw) -> Event:
     interface = raw['Interface'] if 'Interface' in raw else raw['Location']
     name = raw['MemberName'] if 'MemberName' in raw else raw['Name']
     return MemberState(_name(raw, 'Queue'), _kept(name), _kept(interface), MEMBER_STATES.get(_text(raw, 'Status'), 'unknown'),
-                       raw['Paused'] == '1', _kept(raw['PausedReason']) if 'PausedReason' in raw else '', _optional(raw, 'Membership') == 'static')
+                       raw['Paused'] == '1', _optional(raw, 'PausedReason'), _optional(raw, 'Membership') == 'static')
 
 
 def _member_gone(raw: Raw) -> Event:
@@ -261,10 +261,10 @@ def _user_event(raw: Raw) -> Event:
 
 
 def _seen(raw: Raw) -> Event:
-    bridge, context = _text(raw, 'BridgeId'), _text(raw, 'Context')
-    if context == HOLD_CONTEXT:
+    bridge = _optional(raw, 'BridgeId')                # an empty header is none
+    if _optional(raw, 'Context') == HOLD_CONTEXT:
         state = 'held'
-    elif bridge or _text(raw, 'Application') == 'ChanSpy':
+    elif bridge or _optional(raw, 'Application') == 'ChanSpy':
         state = 'talking'
     else:
         state = 'ringing' if _text(raw, 'ChannelStateDesc') in ('Ringing', 'Down') else 'dialling'

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +100,6 @@ def test_what_does_not_help_is_ordered_more_and_more_rarely() -> None:
         tries = tries.after(due, now)
         now += 0.5
     assert len(given) <= 10
-    assert max(later - earlier for earlier, later in zip(given, given[1:], strict=False)) <= 61
+    assert max(later - earlier for earlier, later in pairwise(given)) <= 61
     assert Tries().due([order], 0.0) == (order,)
     assert tries.next_at([order]) is not None and Tries().next_at([order]) is None

@@ -112,15 +112,16 @@ def test_what_is_told_twice_at_once_changes_nothing(data: st.DataObject) -> None
 def test_only_agents_telephones_are_known() -> None:
     assert interface_of('PJSIP/1001-0000000a') == 'PJSIP/1001'
     assert interface_of('PJSIP/1001-web-0000000a') == 'PJSIP/1001-web'
-    for other in ('PJSIP/trunk-demo-0000000a', 'PJSIP/emergency-0000000a', 'Local/7@mesa-call-back-0000000a;1', 'IAX2/modem-4670-12', '', 'x'):
+    for other in ('PJSIP/trunk-demo-0000000a', 'PJSIP/emergency-0000000a', 'Local/7@mesa-call-back-0000000a;1', 'IAX2/modem-1-12', ''):
         assert interface_of(other) is None
 
 
 def seen(channel: str, uniqueid: str, state: str, bridge: str = '', **more: str) -> Event | None:
-    return read_event({
+    """An empty header is told as none by the AMI library."""
+    return read_event({key: value for key, value in {
         'Event': 'CoreShowChannel', 'Channel': channel, 'Uniqueid': uniqueid, 'Linkedid': '1.1', 'ChannelStateDesc': state, 'Context': 'x',
         'CallerIDNum': '1001' if '1001' in channel else '5555550101', 'CallerIDName': '<unknown>', 'ConnectedLineNum': '5555550101',
-        'ConnectedLineName': 'Ana', 'Application': '', 'BridgeId': bridge, 'Duration': '00:01:05', **more})
+        'ConnectedLineName': 'Ana', 'Application': '', 'BridgeId': bridge, 'Duration': '00:01:05', **more}.items() if value})
 
 
 def test_an_answer_to_core_show_channels_is_a_fresh_picture() -> None:

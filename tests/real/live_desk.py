@@ -17,6 +17,7 @@ from storage.engine import Database
 from tests.real.callers import eventually
 from tests.real.instance import RealMesa
 from ticketing.click_to_call import ClicksToCall
+from ticketing.folios import EntryKind, FolioBook
 
 
 class LiveDesk:
@@ -37,7 +38,9 @@ class LiveDesk:
                 wanted=lambda: self.presence.wanted(clock()), queues=lambda: self.site.queues,
                 call_ended=lambda login, linkedid, queue: self.presence.call_ended(login, linkedid, queue, clock())))
         self.presence.changed = self.live.settle_now
-        self.orders = Orders(self.live, lambda: self.site, self.calls.get)
+        self.folios = FolioBook(self.db)
+        self.orders = Orders(self.live, lambda: self.site, self.calls.get, lambda folio, text, by: self.folios.note(
+            folio, EntryKind.ACCESS, text, by, clock()))
         self.changes: list[Change] = []
         self.heard: list[str] = []
         self._record = record
