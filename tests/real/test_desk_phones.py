@@ -208,7 +208,7 @@ def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa,
         try:
             says(phone, 'registered')
             with in_queue(mesa, books):
-                linkedid = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation').linkedid
+                linkedid = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation', 40.0).linkedid     # wrap-up
                 talk(desk, beto, BETO)
                 assert says(phone, 'transfers')
                 joined = desk.call_on(BETO, lambda call: call.linkedid == linkedid, "the caller's call")
