@@ -24,6 +24,7 @@ from desk.web.static import static_files
 from desk.web.stream import Hub
 from ticketing.click_to_call import ClicksToCall
 from ticketing.lists import FolioLists
+from ticketing.values import EntryKind
 
 
 def desk_services(serving: Any) -> list[Any]:
@@ -52,6 +53,9 @@ def desk_services(serving: Any) -> list[Any]:
                 books=Books(lambda: presence.wanted(moment()), lambda: tuple(site().queues), call_ended))
     presence.changed = live.settle_now
 
+    def accessed(folio: str, text: str, by: str) -> None:
+        serving.folios.note(folio, EntryKind.ACCESS, text, by, now())
+
     def first_seen(topic: str) -> None:
         if topic.startswith(TOPIC):
             seats.refresh(topic.removeprefix(TOPIC))
@@ -61,7 +65,7 @@ def desk_services(serving: Any) -> list[Any]:
     live.subscribe(seats.hear)
     desk = Desk(
         db=serving.db, site=site, place=place, accounts=Accounts(serving.db), folios=serving.folios, lists=FolioLists(serving.db),
-        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get),
+        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get, accessed),
         clicks=ClicksToCall(serving.db, site), seats=seats,
         end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
         browser_password=lambda login: serving.instance.secrets(site()).web_phones[login])
