@@ -19,6 +19,7 @@ from ami_listener.events import (
     Event,
     MemberGone,
     MemberState,
+    QueueKnown,
 )
 
 Value = TypeVar('Value')
@@ -37,8 +38,9 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Seat:
-    """An agent in a queue; `state` as in MemberState."""
+    """An agent's telephone in a queue; `state` as in MemberState. An agent has two."""
 
+    agent: str
     state: str
     paused: bool
     reason: str
@@ -46,7 +48,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Board:
-    """`waiting`: queue -> uniqueid -> caller, in order of arrival. `seats`: queue -> agent -> seat."""
+    """`waiting`: queue -> uniqueid -> caller, in order of arrival. `seats`: queue -> interface -> seat."""
 
     waiting: Mapping[str, Mapping[str, Waiting]] = field(default_factory=dict)
     seats: Mapping[str, Mapping[str, Seat]] = field(default_factory=dict)
@@ -57,13 +59,14 @@ class Board:
         return tuple(sorted(self.waiting.get(queue, {}).values(), key=lambda waiting: waiting.since))
 
 
-def fresh_board(status: Iterable[Event | None], now: datetime) -> Board:
-    """The picture that an answer to QueueStatus gives; what was known before is forgotten."""
-    board = Board()
+def fresh_board(status: Iterable[Event | None], now: datetime, before: Board = Board()) -> Board:
+    """The picture that an answer to QueueStatus gives. Of the former only who has hung up is kept: he may still be in the answer."""
+    board = Board(gone=before.gone)
     for event in status:
         if event is not None:
             board = after(board, event, now)
-    return board
+    return replace(board, waiting={queue: {key: before.waiting.get(queue, {}).get(key, caller) for key, caller in callers.items()}
+                                   for queue, callers in board.waiting.items()})
 
 
 def after(board: Board, event: Event, now: datetime) -> Board:
@@ -74,17 +77,19 @@ def after(board: Board, event: Event, now: datetime) -> Board:
                 return board
             waiting = Waiting(uniqueid, number, now - timedelta(seconds=waited_s))
             return replace(board, waiting=_with(board.waiting, queue, uniqueid, waiting))
-        case CallerLeft(queue, uniqueid) | CallerAbandoned(queue, uniqueid) | AgentConnected(queue, uniqueid, _):
+        case CallerLeft(queue, uniqueid) | CallerAbandoned(queue, uniqueid) | AgentConnected(queue, uniqueid):
             return replace(board, waiting=_without(board.waiting, queue, uniqueid))
         case ChannelGone(uniqueid, _):
             waiting_in = [queue for queue, callers in board.waiting.items() if uniqueid in callers]
             for queue in waiting_in:
                 board = replace(board, waiting=_without(board.waiting, queue, uniqueid))
             return replace(board, gone=dict([*board.gone.items(), (uniqueid, None)][-REMEMBERED:]))
-        case MemberState(queue, agent, _, state, paused, reason):
-            return replace(board, seats=_with(board.seats, queue, agent, Seat(state, paused, reason)))
-        case MemberGone(queue, agent):
-            return replace(board, seats=_without(board.seats, queue, agent))
+        case MemberState(queue, agent, interface, state, paused, reason):
+            return replace(board, seats=_with(board.seats, queue, interface, Seat(agent, state, paused, reason)))
+        case QueueKnown(queue) if queue not in board.seats:
+            return replace(board, seats={**board.seats, queue: {}})
+        case MemberGone(queue, _, interface):
+            return replace(board, seats=_without(board.seats, queue, interface))
     return board
 
 

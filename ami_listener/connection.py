@@ -67,8 +67,9 @@ class Link(AMIProtocol):                               # type: ignore[misc]
     responses: dict[str, Question]
     closed: bool
 
-    def __init__(self, on_event: Callable[[Message], None]) -> None:
+    def __init__(self, on_event: Callable[[Message], None], on_heard: Callable[[], None] = lambda: None) -> None:
         self._on_event = on_event
+        self._on_heard = on_heard
         self._unread = bytearray()
         self._skipping = False
         self.heard = asyncio.Event()
@@ -78,6 +79,7 @@ class Link(AMIProtocol):                               # type: ignore[misc]
         # panoramisk decodes every segment by itself, which loses a letter that two segments share, and splits the whole unread
         # text again with each of them.
         self.heard.set()
+        self._on_heard()
         self._unread += data
         *messages, rest = self._unread.split(END_OF_MESSAGE)
         self._unread = rest
@@ -138,18 +140,20 @@ class Link(AMIProtocol):                               # type: ignore[misc]
 class AmiConnection:
     """Keeps one login to Asterisk's manager alive for ever.
 
-    `on_up` is called after every login, `on_event` with every event that answers no question, `on_state` when the state changes.
+    `on_up` is called after every login, `on_event` with every event that answers no question, `on_state` when the state changes,
+    `on_heard` whenever something comes from Asterisk, be it the answer to a ping.
     Their exceptions are logged and go no further.
     """
 
     def __init__(self, address: tuple[str, int], credentials: tuple[str, str], *, on_event: Callable[[Message], None],
                  on_up: Callable[[], None] = lambda: None, on_state: Callable[[LinkState], None] = lambda _: None,
-                 pace: Pace = Pace()) -> None:
+                 on_heard: Callable[[], None] = lambda: None, pace: Pace = Pace()) -> None:
         self._address = address
         self._credentials = credentials
         self._on_event = on_event
         self._on_up = on_up
         self._on_state = on_state
+        self._on_heard = on_heard
         self._pace = pace
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -203,7 +207,7 @@ class AmiConnection:
         try:
             # Not wait_for: in Python 3.11 it forgets that it was cancelled when the connection is made in the same moment.
             async with asyncio.timeout(self._pace.patience_s):
-                _, link = await loop.create_connection(lambda: Link(self._guarded_event), *self._address)
+                _, link = await loop.create_connection(lambda: Link(self._guarded_event, self._guarded_heard), *self._address)
         except (OSError, TimeoutError) as error:
             log.warning('AMI at %s:%d cannot be reached: %s', *self._address, error or 'no answer')
             return LinkState.DOWN
@@ -246,6 +250,9 @@ class AmiConnection:
         if state is not self.state:
             self.state = state
             self._guarded(lambda: self._on_state(state))
+
+    def _guarded_heard(self) -> None:
+        self._guarded(self._on_heard)
 
     def _guarded_event(self, message: Message) -> None:
         self._guarded(lambda: self._on_event(message))

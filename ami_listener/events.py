@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+HOLD_CONTEXT = 'mesa-hold'
 LONGEST = 150                                          # characters kept of a name
 
 MEMBER_STATES = {'1': 'free', '2': 'in_call', '3': 'busy', '4': 'unreachable', '5': 'unreachable', '6': 'ringing', '7': 'ringing',
@@ -45,11 +46,12 @@ class CallerAbandoned:
 
 @dataclass(frozen=True)
 class AgentConnected:
-    """An agent has taken a caller."""
+    """An agent has taken a caller; `phone` is the uniqueid of the agent's own channel."""
 
     queue: str
     uniqueid: str
     agent: str
+    phone: str = ''
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,19 @@ class MemberState:
 
 
 @dataclass(frozen=True)
+class QueueKnown:
+    """There is such a queue, be it without members; from a status reply."""
+
+    queue: str
+
+
+@dataclass(frozen=True)
 class MemberGone:
-    """An agent does not belong to this queue any more."""
+    """An agent's telephone does not belong to this queue any more."""
 
     queue: str
     agent: str
+    interface: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,78 @@ class Booted:
     """Asterisk has started, or we have just logged in to it."""
 
 
-Event = CallerJoined | CallerLeft | CallerAbandoned | AgentConnected | MemberState | MemberGone | ChannelGone | Booted
+@dataclass(frozen=True)
+class Party:
+    """One channel, and who speaks there; number and name may be ''."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    number: str = ''
+    name: str = ''
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """A channel is rung. `caller` rings it; None: Mesa itself does."""
+
+    called: Party
+    caller: Party | None
+
+
+@dataclass(frozen=True)
+class DialOver:
+    """Ringing has ended; `answered` or in vain. `by_mesa`: nobody had dialled but Mesa."""
+
+    called: Party
+    answered: bool
+    by_mesa: bool
+
+
+@dataclass(frozen=True)
+class BridgeEntered:
+    """A channel was joined with the others in a bridge. Its linkedid is now that of them all."""
+
+    bridge: str
+    party: Party
+
+
+@dataclass(frozen=True)
+class BridgeLeft:
+    """A channel is joined no more with the others in a bridge."""
+
+    bridge: str
+    uniqueid: str
+
+
+@dataclass(frozen=True)
+class HoldChanged:
+    """A telephone put its call on hold, or took it back. `by_mesa`: our dialplan tells that it did it."""
+
+    uniqueid: str
+    held: bool
+    by_mesa: bool = False
+
+
+@dataclass(frozen=True)
+class ChannelSeen:
+    """A channel as a status reply tells it; `waited_s` since it began, `bridge` '' when it is in none."""
+
+    party: Party
+    state: str                                         # 'ringing' | 'talking' | 'held' | 'dialling'
+    bridge: str
+    other_number: str
+    other_name: str
+    waited_s: int
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """Asterisk has read its files anew: its members may be what the files say."""
+
+
+Event = (CallerJoined | CallerLeft | CallerAbandoned | AgentConnected | MemberState | MemberGone | ChannelGone | Booted | Dialled | DialOver
+         | QueueKnown | BridgeEntered | BridgeLeft | HoldChanged | ChannelSeen | Reloaded)
 
 
 def read_event(raw: Raw) -> Event | None:
@@ -114,7 +195,7 @@ def _abandoned(raw: Raw) -> Event:
 
 
 def _connected(raw: Raw) -> Event:
-    return AgentConnected(_name(raw, 'Queue'), _name(raw, 'Uniqueid'), _name(raw, 'MemberName'))
+    return AgentConnected(_name(raw, 'Queue'), _name(raw, 'Uniqueid'), _name(raw, 'MemberName'), _optional(raw, 'DestUniqueid'))
 
 
 def _member(raw: Raw) -> Event:
@@ -125,15 +206,71 @@ def _member(raw: Raw) -> Event:
 
 
 def _member_gone(raw: Raw) -> Event:
-    return MemberGone(_name(raw, 'Queue'), _name(raw, 'MemberName'))
+    return MemberGone(_name(raw, 'Queue'), _name(raw, 'MemberName'), _name(raw, 'Interface'))
 
 
 def _hung_up(raw: Raw) -> Event:
     return ChannelGone(_name(raw, 'Uniqueid'), _name(raw, 'Linkedid'))
 
 
+def _queue(raw: Raw) -> Event:
+    return QueueKnown(_name(raw, 'Queue'))
+
+
 def _booted(_: Raw) -> Event:
     return Booted()
+
+
+def _reloaded(_: Raw) -> Event:
+    return Reloaded()
+
+
+def _dialled(raw: Raw) -> Event:
+    return Dialled(_party(raw, 'Dest'), _party(raw) if 'Channel' in raw else None)
+
+
+def _dial_over(raw: Raw) -> Event:
+    return DialOver(_party(raw, 'Dest'), _text(raw, 'DialStatus') == 'ANSWER', 'Channel' not in raw)
+
+
+def _entered(raw: Raw) -> Event:
+    return BridgeEntered(_name(raw, 'BridgeUniqueid'), _party(raw))
+
+
+def _left_bridge(raw: Raw) -> Event:
+    return BridgeLeft(_name(raw, 'BridgeUniqueid'), _name(raw, 'Uniqueid'))
+
+
+def _held(raw: Raw) -> Event:
+    return HoldChanged(_name(raw, 'Uniqueid'), True)
+
+
+def _unheld(raw: Raw) -> Event:
+    return HoldChanged(_name(raw, 'Uniqueid'), False)
+
+
+def _user_event(raw: Raw) -> Event:
+    if _text(raw, 'UserEvent') != 'MesaHold':
+        raise ValueError('not one of ours')
+    return HoldChanged(_name(raw, 'Uniqueid'), _text(raw, 'Phase') == 'held', by_mesa=True)
+
+
+def _seen(raw: Raw) -> Event:
+    bridge, context = _text(raw, 'BridgeId'), _text(raw, 'Context')
+    if context == HOLD_CONTEXT:
+        state = 'held'
+    elif bridge or _text(raw, 'Application') == 'ChanSpy':
+        state = 'talking'
+    else:
+        state = 'ringing' if _text(raw, 'ChannelStateDesc') in ('Ringing', 'Down') else 'dialling'
+    hours, minutes, seconds = (int(part) for part in _text(raw, 'Duration').split(':'))
+    return ChannelSeen(_party(raw), state, bridge, _said(raw, 'ConnectedLineNum'), _said(raw, 'ConnectedLineName'),
+                       (hours * 60 + minutes) * 60 + seconds)
+
+
+def _party(raw: Raw, side: str = '') -> Party:
+    return Party(_name(raw, f'{side}Channel'), _name(raw, f'{side}Uniqueid'), _name(raw, f'{side}Linkedid'),
+                 _said(raw, f'{side}CallerIDNum'), _said(raw, f'{side}CallerIDName'))
 
 
 READERS: dict[str, Callable[[Raw], Event]] = {
@@ -142,6 +279,7 @@ READERS: dict[str, Callable[[Raw], Event]] = {
     'QueueCallerLeave': _left,
     'QueueCallerAbandon': _abandoned,
     'AgentConnect': _connected,
+    'QueueParams': _queue,                             # in the answer to QueueStatus
     'QueueMember': _member,                            # in the answer to QueueStatus
     'QueueMemberAdded': _member,
     'QueueMemberStatus': _member,
@@ -149,6 +287,15 @@ READERS: dict[str, Callable[[Raw], Event]] = {
     'QueueMemberRemoved': _member_gone,
     'Hangup': _hung_up,
     'FullyBooted': _booted,
+    'Reload': _reloaded,
+    'DialBegin': _dialled,
+    'DialEnd': _dial_over,
+    'BridgeEnter': _entered,
+    'BridgeLeave': _left_bridge,
+    'Hold': _held,
+    'Unhold': _unheld,
+    'UserEvent': _user_event,
+    'CoreShowChannel': _seen,                          # in the answer to CoreShowChannels
 }
 
 
@@ -161,6 +308,16 @@ def _kept(value: Any) -> str:
 
 def _text(raw: Raw, key: str) -> str:
     return _kept(raw[key])
+
+
+def _optional(raw: Raw, key: str) -> str:
+    return _text(raw, key) if key in raw else ''
+
+
+def _said(raw: Raw, key: str) -> str:
+    """A number or name; Asterisk writes <unknown> where there is none."""
+    text = _optional(raw, key)
+    return '' if text == '<unknown>' else text
 
 
 def _name(raw: Raw, key: str) -> str:

@@ -108,3 +108,38 @@ call_duties = Table(
     Index('call_duties_once', 'linkedid', 'duty', unique=True),
     Index('call_duties_open', 'done'),
 )
+
+# What each agent has chosen; nobody's row: Asterisk's members stay as its file says (mission.md 6.1).
+agent_presence = Table(
+    'agent_presence', metadata,
+    Column('login', String(80), primary_key=True),
+    Column('phone', String(16), nullable=False),                   # 'desk' | 'browser'
+    Column('state', String(16), nullable=False),                   # 'ready' | 'paused' | 'wrap_up' | 'away'
+    Column('reason', String(24), nullable=False),                  # of a pause; '' otherwise
+    Column('note', String(200), nullable=False),                   # in his own words
+    Column('since', UtcDateTime, nullable=False),
+    Column('until', UtcDateTime),                                  # of a wrap-up that ends by itself
+    Column('linkedid', String(160)),                               # the call that is wrapped up
+)
+
+queue_moves = Table(
+    'queue_moves', metadata,
+    Column('queue', String(80), primary_key=True),
+    Column('login', String(80), primary_key=True),
+    Column('member', Boolean, nullable=False),                     # a supervisor put him in, or took him out, whatever the site says
+    Column('by', String(80), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
+)
+
+presence_history = Table(
+    'presence_history', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('login', String(80), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
+    Column('what', String(16), nullable=False),                    # a state, 'phone', 'joins' or 'leaves'
+    Column('detail', String(80), nullable=False),                  # the reason, the telephone, the queue
+    Column('note', String(200), nullable=False),
+    Column('by', String(80), nullable=False),
+    Index('presence_history_of_agent', 'login', 'at'),
+    Index('presence_history_by_time', 'at'),
+)

@@ -74,7 +74,8 @@ def today_of(instance: Instance) -> Callable[[Site], date]:
 
 def hidden(site: Site) -> Secrets:
     """Words in the place of passwords, for drafts that are only looked at."""
-    return Secrets(HIDDEN, HIDDEN, dict.fromkeys(site.agents, HIDDEN), ami_dialer=HIDDEN, fax_modem=HIDDEN, hfaxd=HIDDEN)
+    return Secrets(HIDDEN, HIDDEN, dict.fromkeys(site.agents, HIDDEN), ami_dialer=HIDDEN, fax_modem=HIDDEN, hfaxd=HIDDEN, ami_desk=HIDDEN,
+                   web_phones=dict.fromkeys(site.agents, HIDDEN))
 
 
 def draft_of(folder: Path, place: Place, secrets: Callable[[Site], Secrets], today: Callable[[Site], date],

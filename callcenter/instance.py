@@ -89,7 +89,7 @@ class Instance:
                 write_whole(file, _secrets_text(complete), mode=0o600)
         ami, mail = complete['ami'], complete['mail']
         return Secrets(ami['mesa'], ami['probe'], complete['agents'], ami['dialer'], mail['key'], mail['smtp'], mail['imap'],
-                       **complete['fax'])
+                       **complete['fax'], ami_desk=ami['desk'], web_phones=complete['web_phones'])
 
 
 def _read(root: Path, file: Path) -> Instance:
@@ -134,11 +134,16 @@ def _complete(file: Path, free: bool) -> None:
 
 def _completed(known: Mapping[str, Any], logins: Iterable[str]) -> dict[str, dict[str, str]]:
     """All passwords that are needed; the known ones unchanged, the missing ones made now."""
-    ami, agents, mail, fax_server = (known.get(table, {}) for table in ('ami', 'agents', 'mail', 'fax'))
-    return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe', 'dialer')},
+    ami, mail, fax_server = (known.get(table, {}) for table in ('ami', 'mail', 'fax'))
+    everyone = tuple(logins)
+    return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe', 'dialer', 'desk')},
             'mail': {'key': mail.get('key') or secrets.token_urlsafe(32), 'smtp': mail.get('smtp', ''), 'imap': mail.get('imap', '')},
             'fax': {name: fax_server.get(name) or secrets.token_urlsafe(24) for name in ('fax_modem', 'hfaxd')},
-            'agents': dict(agents) | {login: secrets.token_urlsafe(12) for login in logins if login not in agents}}
+            **{table: _with_missing(known.get(table, {}), everyone) for table in ('agents', 'web_phones')}}
+
+
+def _with_missing(passwords: Mapping[str, str], logins: Iterable[str]) -> dict[str, str]:
+    return dict(passwords) | {login: secrets.token_urlsafe(12) for login in logins if login not in passwords}
 
 
 def _secrets_text(tables: Mapping[str, Mapping[str, str]]) -> str:

@@ -138,7 +138,7 @@ class Serving:
     def login_of(self, extension: str) -> str:
         """The agent who has this extension; the extension itself when nobody has."""
         agents = self.standing().site.agents.values()
-        return next((agent.login for agent in agents if agent.extension == extension), extension)
+        return next((agent.login for agent in agents if extension in (agent.extension, agent.browser_extension)), extension)
 
     def every(self, seconds: float, work: Callable[[], object], name: str = '') -> None:
         """Run blocking work on a pool thread again and again; a failure is logged and tried again next time."""

@@ -24,6 +24,7 @@ class Ports:
     metrics: int = 9464                                # figures for Prometheus
     iax: int = 4569                                    # Asterisk's, towards the modems; UDP
     hfaxd: int = 4559                                  # HylaFAX's clients
+    sip_ws: int = 8088                                 # Asterisk's HTTP server: SIP over WebSocket, from the desk alone
     modems: int = 4670                                 # the first of MOST_MODEMS, UDP: each modem has one
 
 
@@ -51,7 +52,7 @@ class Modem:
 
 @dataclass(frozen=True)
 class Secrets:
-    """The passwords of one instance; never printed. `agents` is by login."""
+    """The passwords of one instance; never printed. `agents` is by login, of the telephones on their desks."""
 
     ami_mesa: str = field(repr=False)
     ami_probe: str = field(repr=False)
@@ -62,6 +63,8 @@ class Secrets:
     imap: str = field(default='', repr=False)
     fax_modem: str = field(default='', repr=False)     # by which Asterisk and a modem know each other
     hfaxd: str = field(default='', repr=False)         # of the user `mesa` of HylaFAX's clients
+    ami_desk: str = field(default='', repr=False)
+    web_phones: Mapping[str, str] = field(default_factory=dict, repr=False)     # of the agents' browsers, by login
 
 
 @dataclass(frozen=True)

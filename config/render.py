@@ -16,7 +16,7 @@ from config.values import Line, Modality, Policy, QueueDef, Site, Where
 
 TEMPLATES = Path(__file__).resolve().parent.parent / 'asterisk-conf'
 MODULES_FILE = 'modules.txt'
-INCLUDED = ('outbound.conf', 'call-backs.conf', 'fax.conf')              # parts of other templates, no files of their own
+INCLUDED = ('outbound.conf', 'call-backs.conf', 'desk.conf', 'fax.conf')             # parts of other templates, no files of their own
 SUFFIX = '.j2'
 CONTROL = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029]')
 WORD = re.compile(r'[A-Za-z0-9_.@:/+-]+')

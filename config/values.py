@@ -208,6 +208,7 @@ class EscalationStep:
         return f'{self.percent} %' if self.percent is not None else f'+{self.after_minutes} min'
 
 
+BROWSER = '-web'                                       # ends the SIP names of the agents' browsers
 LADDER = (
     EscalationStep(50, None, ('agent', 'group')),
     EscalationStep(80, None, ('agent', 'group', 'supervisor')),
@@ -301,6 +302,21 @@ class Agent:
     where: Where = Where('', 0, '')
     email: str = ''
     supervisor: bool = False
+
+    @property
+    def browser_extension(self) -> str:
+        """The SIP name of his browser's telephone."""
+        return self.extension + BROWSER
+
+    @property
+    def desk_phone(self) -> str:
+        """The interface of the telephone on his desk, as Asterisk names it."""
+        return f'PJSIP/{self.extension}'
+
+    @property
+    def browser_phone(self) -> str:
+        """The interface of his browser's telephone, as Asterisk names it."""
+        return f'PJSIP/{self.browser_extension}'
 
 
 @dataclass(frozen=True)

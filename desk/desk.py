@@ -4,10 +4,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ami_listener.live import Live
+from ami_listener.orders import Orders
+from ami_listener.presence import PresenceBook
 from config.place import Place
 from config.values import Site
 from desk.accounts.accounts import Accounts
+from desk.seats import Seats
 from storage.engine import Database
+from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
@@ -24,3 +29,9 @@ class Desk:
     folios: FolioBook
     lists: FolioLists
     lifecycle: LifeCycle
+    live: Live
+    presence: PresenceBook
+    orders: Orders
+    clicks: ClicksToCall
+    seats: Seats
+    browser_password: Callable[[str], str]             # of an agent's telephone in his browser, by login

@@ -251,8 +251,8 @@ outbound_calls = Table(
     'outbound_calls', metadata,
     Column('id', RowId, primary_key=True, autoincrement=True),
     Column('linkedid', String(160), nullable=False, unique=True),
-    Column('kind', String(16), nullable=False),                           # 'close_call' | 'call_back'
-    Column('owner_id', RowId, nullable=False),                            # of the close call, the call-back
+    Column('kind', String(16), nullable=False),                           # 'close_call' | 'call_back' | 'click_to_call'
+    Column('owner_id', RowId, nullable=False),                            # of the close call, the call-back; the folio of a click
     Column('folio_id', RowId, ForeignKey('folios.id')),
     Column('client', String(64), nullable=False),
     Column('number', String(40), nullable=False),

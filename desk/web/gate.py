@@ -107,6 +107,8 @@ class Gate:
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
+        if route.streams and not self._ours(raw):      # a WebSocket asks nobody's leave but ours, and says its page's origin
+            return told.answer(403, 'from another page', person, csrf)
         is_form = raw.method in CHANGING and not route.is_api
         form, files = form_of(raw.header('content-type'), raw.body) if is_form else ({}, {})
         if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):

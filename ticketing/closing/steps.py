@@ -150,14 +150,15 @@ def number_to_call(site: Site, folio: Folio, party: str) -> str | None:
         known: tuple[str | None, ...] = (client.contact.phone if client.contact else None,)
     else:
         known = (*_phones(client, folio.report.employee_number), folio.report.caller_number)
-    return next((number for number in known if number and _may_be_called(site, client, number)), None)
+    return next((number for number in known if number and may_be_called(site, client, number)), None)
 
 
 def _phones(client: Client, employee_number: str | None) -> tuple[str, ...]:
     return next((user.phones for user in client.users if user.employee_number == employee_number), ()) if employee_number else ()
 
 
-def _may_be_called(site: Site, client: Client, number: str) -> bool:
+def may_be_called(site: Site, client: Client, number: str) -> bool:
+    """Whether this is a Mexican number that nobody earns by, no trunk's, which is everybody's, and none of our own."""
     return (number.startswith(MEXICO) and e164(number) == number and not earns(number) and number not in client.trunk_numbers
             and number not in ours(site))
 
