@@ -62,8 +62,7 @@ def desk_services(serving: Any) -> list[Any]:
 
     hub = Hub(reactor, lambda: {'asterisk': 'up' if live.is_fresh else 'down', 'now': moment().isoformat()}, first_seen)
     seats = Seats(reactor, live, hub, Cards(serving.db, site, now), presence, site, moment, in_thread)
-    board = BoardFeed(reactor, live, presence, BoardBooks(serving.db, site, now, moment), site, moment, in_thread, hub.publish,
-                      lambda: bool(hub.readers(BOARD)))
+    board = BoardFeed(reactor, live, presence, BoardBooks(serving.db, site, now, moment), site, moment, in_thread, hub)
     live.subscribe(seats.hear)
     live.subscribe(board.hear)
     desk = Desk(

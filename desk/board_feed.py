@@ -18,6 +18,7 @@ from ami_listener.tables import calls
 from config.values import Site
 from desk.board_quarters import Quarter, Wait, quarters
 from desk.board_state import BoardState, Books, Link, as_json, board_state, target_of
+from desk.web.stream import Hub
 from fax.books import FaxBook
 from fax.values import FaxState
 from storage.engine import Database, DatabaseUnavailable
@@ -79,8 +80,7 @@ class BoardFeed:
     """The board for pages and events. `in_thread` runs blocking work and gives a Deferred; timers run on the reactor's thread."""
 
     def __init__(self, reactor: Any, live: Picture, presence: PresenceBook, books: Callable[[], Books | None], site: Callable[[], Site],
-                 moment: Callable[[], datetime], in_thread: Callable[..., Any], publish: Callable[[str, str, Any], None],
-                 is_read: Callable[[], bool]) -> None:
+                 moment: Callable[[], datetime], in_thread: Callable[..., Any], hub: Hub) -> None:
         self._reactor = reactor
         self._live = live
         self._presence = presence
@@ -88,8 +88,7 @@ class BoardFeed:
         self._site = site
         self._moment = moment
         self._in_thread = in_thread
-        self._publish = publish
-        self._is_read = is_read
+        self._hub = hub
         self._timer: Any = None
         self._busy = False
         self._dirty = False
@@ -130,8 +129,9 @@ class BoardFeed:
 
     def _tell(self) -> None:
         self._timer = None
-        if not self._is_read():
-            return                                     # whoever comes next asks for it
+        if not self._hub.readers(TOPIC):
+            self._hub.forget(TOPIC)                    # whoever comes next asks for it, and is not told what was
+            return
         self._busy, self._dirty = True, False
         self._in_thread(self._made).addCallbacks(self._made_well, self._failed).addBoth(self._rest)
 
@@ -140,7 +140,7 @@ class BoardFeed:
 
     def _made_well(self, state: dict[str, Any]) -> None:
         if not self._stopped:
-            self._publish(TOPIC, 'board', state)
+            self._hub.publish(TOPIC, 'board', state)
 
     def _failed(self, failure: Any) -> None:
         log.error('the board cannot be told: %s', failure.getTraceback())

@@ -169,7 +169,7 @@ def target_of(site: Site, queue: str) -> tuple[int, int]:
 
 def cells_of(state: BoardState, site: Site) -> dict[str, Cell]:
     """Every value of the board by the name of its place on the page."""
-    found = {}
+    found: dict[str, Cell] = {}
     for number, queue in enumerate(state.queues):
         found |= {f'q{number}-{name}': cell for name, cell in _queue_cells(queue, state, site).items()}
     unknown = _no_picture(state, site)

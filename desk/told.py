@@ -54,7 +54,8 @@ def told_folio(db: Database, site: Site, folio: Folio) -> ToldFolio:
             folio_entries.c.folio_id == folio_id).order_by(folio_entries.c.id)).all()
         letters = connection.execute(select(outbox.c.notice, outbox.c.finished_at, outbox.c.recipient).where(
             outbox.c.folio_id == folio_id, outbox.c.state == Sending.SENT.value, outbox.c.finished_at.is_not(None))).all()
-    lines = [*map(_of_change, changes), *_of_entries(entries), *_of_letters(letters, folio, site)]
+    lines = [Told(folio.opened_at, 'Se abrió el folio'), *map(_of_change, changes), *_of_entries(entries),
+             *_of_letters(letters, folio, site)]
     client = site.clients.get(folio.report.client)
     titles = {category.name: category.title for category in client.categories} if client else {}
     return ToldFolio(folio, titles.get(folio.report.category or '', ''), holder_of(folio, site),
@@ -85,9 +86,7 @@ def _of_change(change: Change) -> Told:
 def _of_entries(entries: Any) -> list[Told]:
     lines = []
     for entry in entries:
-        if entry.kind == EntryKind.OPENED:
-            lines.append(Told(entry.at, 'Se abrió el folio'))
-        elif entry.kind in TEXTS:
+        if entry.kind in TEXTS:
             lines.append(Told(entry.at, TEXTS[entry.kind], entry.text))
         elif entry.kind == EntryKind.EMAIL_IN and entry.by in WRITERS:
             lines.append(Told(entry.at, WRITERS[entry.by], entry.text))

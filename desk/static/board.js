@@ -68,7 +68,7 @@ function draw() {
   const axis = {stroke: text, font, labelFont: font, grid: {stroke: colour('--line'), width: 1}, ticks: {stroke: colour('--line')}};
   const labels = new Map(shown.map((one) => [one[0], one[1]]));
   chart = new uPlot({
-    width: place.clientWidth, height: big ? 320 : 220, cursor: {y: false}, legend: {live: !big},
+    width: place.clientWidth, height: big ? 250 : 220, cursor: {y: false}, legend: {live: !big},
     scales: {x: {time: false, range: (_, low, high) => [low - 450, high + 1350]}, y: {range: (_, __, high) => [0, Math.max(4, Math.ceil(high * 1.1))]}},
     axes: [
       {...axis, size: big ? 60 : 40, splits: () => hours(), values: (_, splits) => splits.map((at) => labels.get(at) ?? '')},
