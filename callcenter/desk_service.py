@@ -22,6 +22,7 @@ from desk.web.frame import Router
 from desk.web.gate import Gate
 from desk.web.relay import Relay
 from desk.web.server import DeskServer, desk_threads
+from desk.web.sessions import SessionWatch
 from desk.web.static import static_files
 from desk.web.stream import Hub
 from ticketing.click_to_call import ClicksToCall
@@ -69,12 +70,16 @@ def desk_services(serving: Any) -> list[Any]:
         db=serving.db, site=site, place=place, accounts=Accounts(serving.db), folios=serving.folios, lists=FolioLists(serving.db),
         lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get),
         clicks=ClicksToCall(serving.db, site), seats=seats,
-        browser_password=lambda login: serving.instance.secrets(site()).web_phones[login], overrides=serving.overrides, board=board,
-        health=health_of(serving, live), close_calls=serving.close_calls)
+        end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
+        browser_password=lambda login: serving.instance.secrets(site()).web_phones[login],
+        overrides=serving.overrides, board=board, health=health_of(serving, live))
+
     def stop() -> None:
         seats.stop()
         board.stop()
 
     gate = Gate(desk, Router(ROUTES), desk.accounts, PageFailures(), ProgramFailures(), now, moment)
     relay = Relay(reactor, '127.0.0.1', place.ports.sip_ws)
-    return [live, DeskServer(reactor, gate, hub, relay, static_files(), pool, in_thread, '127.0.0.1', place.ports.desk, stop)]
+    watch = SessionWatch(reactor, hub, desk.accounts, moment, in_thread)
+    server = DeskServer(reactor, gate, hub, relay, static_files(), pool, in_thread, '127.0.0.1', place.ports.desk, stop)
+    return [live, server, watch]

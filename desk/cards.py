@@ -117,7 +117,7 @@ def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | Non
         client=client.name if client else '', client_key=client.key if client else '',
         modality=MODALITIES.get(report.modality if report else str(line.modality) if line else '', ''),
         queue=call.queue, who=(user.name if user else (report.user_name or '') if report else colleague),
-        number=national(number or call.peer_number), vip=bool(user and user.vip), unlisted=bool(report and report.unlisted),
+        number=_shown(number or call.peer_number), vip=bool(user and user.vip), unlisted=bool(report and report.unlisted),
         employee_number=(report.employee_number or '') if report else '',
         site=user.site if user else (report.site or '') if report else '',
         candidates=() if user else _candidates(client, number or call.peer_number), folio=folio.number if folio else '',
@@ -126,6 +126,14 @@ def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | Non
         open_folios=tuple(OpenFolio(one.number, str(one.state), one.report.priority, one.report.summary or '')
                           for one in opened if not folio or one.number != folio.number)[:MOST_OPEN],
         month_count=count, trouble=trouble)
+
+
+def _shown(number: str) -> str:
+    """A number as people read it: a Mexican one without the country."""
+    try:
+        return national(number)
+    except ValueError:
+        return number
 
 
 def _place(site: Site, folio: Folio | None, call: PhoneCall) -> tuple[Client | None, Line | None]:

@@ -16,7 +16,6 @@ from desk.health import Health
 from desk.seats import Seats
 from storage.engine import Database
 from ticketing.click_to_call import ClicksToCall
-from ticketing.closing.close_calls import CloseCalls
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
@@ -38,8 +37,8 @@ class Desk:
     orders: Orders
     clicks: ClicksToCall
     seats: Seats
+    end_streams: Callable[[str], None]                  # of a session, by its token: it is over
     browser_password: Callable[[str], str]             # of an agent's telephone in his browser, by login
     overrides: Callable[[datetime], tuple[Override, ...]]   # those stored that matter from an instant on
     board: BoardFeed
     health: Health
-    close_calls: CloseCalls

@@ -50,6 +50,7 @@ def sign_out(desk: Desk, visit: Visit) -> Answer:
     if visit.who.role in AGENTS and visit.who.login in desk.site().agents:
         desk.presence.away(visit.who.login, visit.moment)
     desk.accounts.sign_out(visit.token, address=visit.address, now=visit.moment)
+    desk.end_streams(visit.token)
     return see_other('/entrar', (session_cookie('', visit.secure, 0),))
 
 

@@ -135,9 +135,9 @@ class Hub:
         """Who reads a topic now."""
         return frozenset(stream.wanted.person for stream in self._readers.get(topic, ()))
 
-    def people(self) -> dict[str, str]:
-        """A session's token of each reader's, to be looked at again: login -> token."""
-        return {stream.wanted.token: stream.wanted.person.login for stream in self._streams}
+    def tokens(self) -> frozenset[str]:
+        """The sessions that read, to be looked at again."""
+        return frozenset(stream.wanted.token for stream in self._streams)
 
     def send_away(self, token: str) -> None:
         """Close what belongs to a session that is over."""
