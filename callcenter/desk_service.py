@@ -8,8 +8,11 @@ from ami_listener.call_log import CallLog
 from ami_listener.live import Books, Live
 from ami_listener.orders import Orders
 from ami_listener.presence import PresenceBook
+from callcenter.desk_health import health_of
 from config.values import Site
 from desk.accounts.accounts import Accounts
+from desk.board_feed import TOPIC as BOARD
+from desk.board_feed import BoardBooks, BoardFeed
 from desk.cards import Cards
 from desk.desk import Desk
 from desk.routes import ROUTES
@@ -59,18 +62,28 @@ def desk_services(serving: Any) -> list[Any]:
     def first_seen(topic: str) -> None:
         if topic.startswith(TOPIC):
             seats.refresh(topic.removeprefix(TOPIC))
+        elif topic == BOARD:
+            board.look()
 
     hub = Hub(reactor, lambda: {'asterisk': 'up' if live.is_fresh else 'down', 'now': moment().isoformat()}, first_seen)
     seats = Seats(reactor, live, hub, Cards(serving.db, site, now), presence, site, moment, in_thread)
+    board = BoardFeed(reactor, live, presence, BoardBooks(serving.db, site, now, moment), site, moment, in_thread, hub)
     live.subscribe(seats.hear)
+    live.subscribe(board.hear)
     desk = Desk(
         db=serving.db, site=site, place=place, accounts=Accounts(serving.db), folios=serving.folios, lists=FolioLists(serving.db),
         lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get, accessed),
         clicks=ClicksToCall(serving.db, site), seats=seats,
         end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
-        browser_password=lambda login: serving.instance.secrets(site()).web_phones[login])
+        browser_password=lambda login: serving.instance.secrets(site()).web_phones[login],
+        overrides=serving.overrides, board=board, health=health_of(serving, live))
+
+    def stop() -> None:
+        seats.stop()
+        board.stop()
+
     gate = Gate(desk, Router(ROUTES), desk.accounts, PageFailures(), ProgramFailures(), now, moment)
     relay = Relay(reactor, '127.0.0.1', place.ports.sip_ws)
     watch = SessionWatch(reactor, hub, desk.accounts, moment, in_thread)
-    server = DeskServer(reactor, gate, hub, relay, static_files(), pool, in_thread, '127.0.0.1', place.ports.desk, seats.stop)
+    server = DeskServer(reactor, gate, hub, relay, static_files(), pool, in_thread, '127.0.0.1', place.ports.desk, stop)
     return [live, server, watch]

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from ami_listener.live import Live
 from ami_listener.orders import Orders
 from ami_listener.presence import PresenceBook
 from config.place import Place
-from config.values import Site
+from config.values import Override, Site
 from desk.accounts.accounts import Accounts
+from desk.board_feed import BoardFeed
+from desk.health import Health
 from desk.seats import Seats
 from storage.engine import Database
 from ticketing.click_to_call import ClicksToCall
@@ -36,3 +39,6 @@ class Desk:
     seats: Seats
     end_streams: Callable[[str], None]                  # of a session, by its token: it is over
     browser_password: Callable[[str], str]             # of an agent's telephone in his browser, by login
+    overrides: Callable[[datetime], tuple[Override, ...]]   # those stored that matter from an instant on
+    board: BoardFeed
+    health: Health

@@ -1,9 +1,14 @@
 """The table of all routes of the desk: read it to know what there is, and who may."""
 from __future__ import annotations
 
-from desk.accounts.values import AGENTS, ALL_ROLES
-from desk.pages import agent, events, sign_in, softphone
+from desk.accounts.values import AGENTS, ALL_ROLES, Role
+from desk.pages import agent, calendars, events, health, lines, portal, sign_in, softphone, wallboard
 from desk.web.frame import Route
+
+LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+SUPERVISORS = frozenset({Role.SUPERVISOR})
+ADMINS = frozenset({Role.ADMIN})
+CONTACTS = frozenset({Role.CONTACT})
 
 ROUTES: tuple[Route, ...] = (
     Route('GET', '/', sign_in.home, ALL_ROLES, 'Leads everybody to the page on which he begins.'),
@@ -26,5 +31,23 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/telefono', softphone.show, AGENTS, "The telephone in an agent's browser."),
     Route('POST', '/telefono/clave', softphone.credentials, AGENTS, 'The name and password of his telephone.', media='application/json'),
     Route('GET', '/telefono/ws', softphone.socket, AGENTS, 'SIP over WebSocket, carried to Asterisk.', streams=True),
+    Route('GET', '/tablero', wallboard.show, LEADERS, 'The wallboard: queues, agents, service level, breaches ahead.',
+          query=(('pantalla', "'grande': for a screen on the wall"),)),
+    Route('POST', '/tablero/escuchar', wallboard.listen, SUPERVISORS, "Hears an agent's conversation, or whispers to him."),
+    Route('GET', '/lineas', lines.show_lines, LEADERS, 'The contracted lines: open or closed, why, until when.'),
+    Route('GET', '/colas', lines.show_queues, LEADERS, 'The queues and who is in them.'),
+    Route('POST', '/colas/mover', lines.move, SUPERVISORS, 'Puts an agent into a queue, or takes him out.'),
+    Route('GET', '/calendarios', calendars.show_all, LEADERS, 'The calendars.'),
+    Route('GET', '/calendarios/{calendar}', calendars.this_year, LEADERS, 'Leads to the present year of a calendar.'),
+    Route('GET', '/calendarios/{calendar}/{year}', calendars.show_year, LEADERS, 'A year of a calendar as a picture and as text.'),
+    Route('GET', '/salud', health.show, ADMINS, 'How every part is, and what to do.'),
+    Route('GET', '/bitacora', health.show_log, ADMINS, 'Who signed in, changed an account or heard a call.',
+          query=(('usuario', 'of this login alone'),)),
+    Route('GET', '/cliente/folios', portal.show_folios, CONTACTS, "A client's own folios.",
+          query=(('estado', "a state, 'abiertos' or 'todos'"), ('desde', 'where the page begins'))),
+    Route('GET', '/cliente/folios/{number}', portal.show_folio, CONTACTS, "A client's own folio, as far as it is told."),
+    Route('GET', '/cliente/confirmaciones', portal.show_confirmations, CONTACTS, 'Resolutions that wait for his word.'),
+    Route('POST', '/cliente/confirmaciones/{number}', portal.answer, CONTACTS, 'Confirms a resolution, or says that it is none.'),
+    Route('GET', '/cliente/estados', portal.show_months, CONTACTS, 'The last twelve months in numbers.'),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
 )

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, Role
+from desk.board_feed import TOPIC as BOARD
 from desk.desk import Desk
 from desk.web.frame import Visit
 from desk.web.stream import Subscription
 
-BOARD = 'board'
 MOST_TOPICS = 4
 
 
