@@ -25,6 +25,7 @@ ASKED = 200                                            # characters of what is t
 NUMBER = re.compile(r'[0-9]{8}')
 TEXTS = ('summary', 'description', 'solution', 'diagnosis', 'user_name', 'employee_number', 'number')    # in which a passage is looked for
 NOTES = 'timeline'
+RECENT = 5_000                                         # folios that PostgreSQL looks through before it asks its index
 READ_ENTRIES = 500                                     # of one page of hits, for their passages
 _fts = table('search_index', column('rowid', Integer), column('search_index', String))
 
@@ -69,9 +70,8 @@ class Search:
         if not wanted:
             return Found(Page((), None))
         self._index.catch_up()
-        query = (_sqlite if self._db.dialect == 'sqlite' else _postgres)(wanted, viewer, whose, key)
         with self._db.read() as connection:
-            rows = [(Key(None, row[0]), WorkItem(*row[1:])) for row in connection.execute(query.limit(limit + 1))]
+            rows = _rows(connection, _Asked(wanted, viewer, whose, key), limit)
             page = page_of(rows, limit)
             return Found(Page(_hits(connection, rows[:limit], wanted, viewer), page.after))
 
@@ -114,31 +114,75 @@ def _best(texts: Sequence[tuple[str, str]], wanted: Sequence[str]) -> tuple[str,
     return field, passage(text, wanted)
 
 
-def _sqlite(wanted: Sequence[str], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
+@dataclass(frozen=True)
+class _Asked:
+    """What is looked for, by whom, and before which place."""
+
+    words: Sequence[str]
+    viewer: Viewer
+    client: str | None
+    before: Key | None
+
+    def query(self, either: str, every: str, quote: str) -> str:
+        """The words in the language of a database: all of them, each wherever the viewer may read it.
+
+        Words are letters and digits, so that quotes hold them.
+        """
+        scope = [] if self.client is None else [f'{quote}{client_word(self.client)}{quote}']
+        internal = INTERNAL if self.viewer.reads_internals else None
+        return every.join([*scope, *(_either(word, internal, either, quote) for word in self.words)])
+
+    def page(self, rows: Select[Any], place: ColumnElement[int]) -> Select[Any]:
+        """The rows that the viewer may see, from the place on, the newest first."""
+        of_client = () if self.client is None else (folios.c.client == self.client,)
+        return rows.where(visible(self.viewer), *of_client, *self.earlier(place)).order_by(place.desc())
+
+    def earlier(self, place: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
+        """The condition that a row stands before the place."""
+        return () if self.before is None else (place < self.before.id,)
+
+
+def _rows(connection: Connection, asked: _Asked, limit: int) -> list[tuple[Key, WorkItem]]:
+    """A page and one more."""
+    if connection.dialect.name == 'sqlite':
+        return _read(connection, _sqlite(asked), limit)
+    recent = _read(connection, _postgres_recent(asked), limit)
+    return recent if len(recent) > limit else _read(connection, _postgres(asked), limit)
+
+
+def _read(connection: Connection, wanted: Select[Any], limit: int) -> list[tuple[Key, WorkItem]]:
+    return [(Key(None, row[0]), WorkItem(*row[1:])) for row in connection.execute(wanted.limit(limit + 1))]
+
+
+def _sqlite(asked: _Asked) -> Select[Any]:
     """FTS5 gives the rows in falling order by itself and is asked for no more than a page."""
-    match = ' AND '.join(_either(word, viewer, ' OR ', '"') for word in (*_scope(client), *wanted))
-    rows = ITEM.select_from(_fts.join(folios, folios.c.id == _fts.c.rowid)).where(_fts.c.search_index.op('MATCH')(match))
-    return _page(rows, _fts.c.rowid, viewer, client, key)
+    rows = ITEM.select_from(_fts.join(folios, folios.c.id == _fts.c.rowid))
+    return asked.page(rows.where(_fts.c.search_index.op('MATCH')(asked.query(' OR ', ' AND ', '"'))), _fts.c.rowid)
 
 
-def _postgres(wanted: Sequence[str], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
-    query = ' & '.join(_either(word, viewer, ' | ', "'") for word in (*_scope(client), *wanted))
-    rows = ITEM.select_from(search_documents.join(folios, folios.c.id == search_documents.c.folio_id))
-    return _page(rows.where(search_documents.c.words.op('@@')(cast(query, TSQUERY))), search_documents.c.folio_id, viewer, client, key)
+def _postgres_recent(asked: _Asked) -> Select[Any]:
+    """The hits among the last folios, without the index: words that many folios have fill a page from these.
+
+    Left to itself PostgreSQL guesses how many folios have a word, and when it guesses wrong it reads all of them in this way, or
+    fetches a hundred thousand for a page.
+    """
+    folio_id, words = search_documents.c.folio_id, search_documents.c.words
+    last = select(folio_id, words).where(*asked.earlier(folio_id)).order_by(folio_id.desc()).limit(RECENT).subquery()
+    rows = ITEM.select_from(last.join(folios, folios.c.id == last.c.folio_id))
+    return asked.page(rows.where(last.c.words.op('@@')(_tsquery(asked))), last.c.folio_id)
 
 
-def _page(rows: Select[Any], place: ColumnElement[int], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
-    of_client = () if client is None else (folios.c.client == client,)
-    before = () if key is None else (place < key.id,)
-    return rows.where(visible(viewer), *of_client, *before).order_by(place.desc())
+def _postgres(asked: _Asked) -> Select[Any]:
+    """All hits, by the index, before they are put in order."""
+    words = search_documents.c.words.op('@@')(_tsquery(asked))
+    found = select(search_documents.c.folio_id).where(words).cte('found').prefix_with('MATERIALIZED', dialect='postgresql')
+    return asked.page(ITEM.select_from(found.join(folios, folios.c.id == found.c.folio_id)), found.c.folio_id)
 
 
-def _either(word: str, viewer: Viewer, either: str, quote: str) -> str:
-    """A word, wherever the viewer may read it. Words are letters and digits, so that quotes hold them."""
-    if not viewer.reads_internals or '_' in word:
-        return f'{quote}{word}{quote}'
-    return f'({quote}{word}{quote}{either}{quote}{INTERNAL}{word}{quote})'
+def _tsquery(asked: _Asked) -> ColumnElement[Any]:
+    return cast(asked.query(' | ', ' & ', "'"), TSQUERY)
 
 
-def _scope(client: str | None) -> tuple[str, ...]:
-    return () if client is None else (client_word(client),)
+def _either(word: str, internal: str | None, either: str, quote: str) -> str:
+    found = f'{quote}{word}{quote}'
+    return found if internal is None else f'({found}{either}{quote}{internal}{word}{quote})'
