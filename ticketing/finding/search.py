@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, String, column, select, table
@@ -25,6 +25,7 @@ ASKED = 200                                            # characters of what is t
 NUMBER = re.compile(r'[0-9]{8}')
 TEXTS = ('summary', 'description', 'solution', 'diagnosis', 'user_name', 'employee_number', 'number')    # in which a passage is looked for
 NOTES = 'timeline'
+IDS = 100                                              # hits of PostgreSQL that are looked up at once
 RECENT = 5_000                                         # folios that PostgreSQL looks through before it asks its index
 READ_ENTRIES = 500                                     # of one page of hits, for their passages
 _fts = table('search_index', column('rowid', Integer), column('search_index', String))
@@ -146,8 +147,25 @@ def _rows(connection: Connection, asked: _Asked, limit: int) -> list[tuple[Key, 
     """A page and one more."""
     if connection.dialect.name == 'sqlite':
         return _read(connection, _sqlite(asked), limit)
-    recent = _read(connection, _postgres_recent(asked), limit)
-    return recent if len(recent) > limit else _read(connection, _postgres(asked), limit)
+    recent = _shown(connection, asked, connection.scalars(_postgres_recent(asked).limit(IDS)).all(), limit)
+    return recent if len(recent) > limit else _postgres_rows(connection, asked, limit)
+
+
+def _postgres_rows(connection: Connection, asked: _Asked, limit: int) -> list[tuple[Key, WorkItem]]:
+    """The same from all folios: some hits at a time, since only of a few it must be known whether the viewer may see them."""
+    rows: list[tuple[Key, WorkItem]] = []
+    some = IDS
+    while len(rows) <= limit:
+        ids = connection.scalars(_postgres(asked).limit(some)).all()
+        rows += _shown(connection, asked, ids, limit)
+        if len(ids) < some:
+            break
+        asked, some = replace(asked, before=Key(None, ids[-1])), 4 * some
+    return rows[:limit + 1]
+
+
+def _shown(connection: Connection, asked: _Asked, ids: Sequence[int], limit: int) -> list[tuple[Key, WorkItem]]:
+    return _read(connection, asked.page(ITEM.where(folios.c.id.in_(ids)), folios.c.id), limit) if ids else []
 
 
 def _read(connection: Connection, wanted: Select[Any], limit: int) -> list[tuple[Key, WorkItem]]:
@@ -160,7 +178,7 @@ def _sqlite(asked: _Asked) -> Select[Any]:
     return asked.page(rows.where(_fts.c.search_index.op('MATCH')(asked.query(' OR ', ' AND ', '"'))), _fts.c.rowid)
 
 
-def _postgres_recent(asked: _Asked) -> Select[Any]:
+def _postgres_recent(asked: _Asked) -> Select[int]:
     """The hits among the last folios, without the index: words that many folios have fill a page from these.
 
     Left to itself PostgreSQL guesses how many folios have a word, and when it guesses wrong it reads all of them in this way, or
@@ -168,15 +186,14 @@ def _postgres_recent(asked: _Asked) -> Select[Any]:
     """
     folio_id, words = search_documents.c.folio_id, search_documents.c.words
     last = select(folio_id, words).where(*asked.earlier(folio_id)).order_by(folio_id.desc()).limit(RECENT).subquery()
-    rows = ITEM.select_from(last.join(folios, folios.c.id == last.c.folio_id))
-    return asked.page(rows.where(last.c.words.op('@@')(_tsquery(asked))), last.c.folio_id)
+    return select(last.c.folio_id).where(last.c.words.op('@@')(_tsquery(asked))).order_by(last.c.folio_id.desc())
 
 
-def _postgres(asked: _Asked) -> Select[Any]:
+def _postgres(asked: _Asked) -> Select[int]:
     """All hits, by the index, before they are put in order."""
     words = search_documents.c.words.op('@@')(_tsquery(asked))
     found = select(search_documents.c.folio_id).where(words).cte('found').prefix_with('MATERIALIZED', dialect='postgresql')
-    return asked.page(ITEM.select_from(found.join(folios, folios.c.id == found.c.folio_id)), found.c.folio_id)
+    return select(found.c.folio_id).where(*asked.earlier(found.c.folio_id)).order_by(found.c.folio_id.desc())
 
 
 def _tsquery(asked: _Asked) -> ColumnElement[Any]:
