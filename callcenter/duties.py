@@ -24,6 +24,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter.faxing_out import forget_documents, sending_of
     from callcenter.mailing import held_rounds, mail_rounds
     from callcenter.posting import postman_of
+    from ticketing.finding.index import SearchIndex
     bring_in, poll = mail_rounds(serving)
     tell_of_held, expire_held = held_rounds(serving)
     faxes = fax_rounds(serving)
@@ -35,6 +36,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('recompute', 1.0, watching.recompute(serving)),
         Duty('escalate', 2.0, watching.escalate(serving)),
         Duty('problems', 10.0, watching.find_problems(serving)),
+        Duty('search index', 1.0, SearchIndex(serving.db).round),
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),
         Duty('faxes', 1.0, faxes.work),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from config.place import Place
+from ticketing.finding.index import SearchIndex
 from ticketing.privacy.expiry import PersonalExpiry
 from ticketing.privacy.kept_files import Folders
 from ticketing.privacy.retention import Retention
@@ -42,7 +43,7 @@ def expire(serving: Any) -> Callable[[], int]:
 
 
 def sweep(serving: Any) -> Callable[[], None]:
-    """One look through the folders; what nobody knows is told and left."""
+    """One look through the folders; what nobody knows is told and left. Words that were erased leave the index's file, too."""
     retention = retention_of(serving)
 
     def round_() -> None:
@@ -52,4 +53,5 @@ def sweep(serving: Any) -> Callable[[], None]:
         if found.orphans:
             log.warning('%d files belong to no folio, see `mesa recording orphans`: %s',
                         len(found.orphans), ', '.join(found.orphans[:SHOWN]))
+        SearchIndex(serving.db).forget_replaced()
     return round_

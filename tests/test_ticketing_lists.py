@@ -154,7 +154,7 @@ INDEXES = {
     'agent': ('folios_of_agent', lambda db: FolioLists(db).work_list(agent=AGENTS[0])),
     'group': ('folios_of_group', lambda db: FolioLists(db).work_list(group='nivel-2')),
     'client': ('folios_open', lambda db: FolioLists(db).work_list(client='nopalera')),
-    'all': ('folios_open', lambda db: FolioLists(db).work_list()),
+    'all': ('folios_promised', lambda db: FolioLists(db).work_list()),
     'unassigned': ('folios_open', lambda db: FolioLists(db).unassigned('nopalera')),
     'open counts': ('folios_open', lambda db: FolioLists(db).open_counts('nopalera')),
     'month': ('folios_of_client', lambda db: FolioLists(db).month_counts('nopalera', *LAST_MONTH, MEXICO)),
@@ -168,7 +168,7 @@ def test_no_list_reads_closed_folios(years: Database) -> None:
             ask(years)
         statement, parameters = seen[-1]
         told = plan(years, statement, parameters)
-        if name in ('all', 'month', 'group') and years.dialect == 'postgresql':
+        if name not in ('agent', 'look-up') and years.dialect == 'postgresql':
             assert 'folios_' in told, (name, told)     # any of the partial indexes; ten thousand are few enough for a choice
         elif name == 'look-up' and years.dialect == 'sqlite':
             assert 'SEARCH folios USING INDEX sqlite_autoindex_folios' in told, told
@@ -180,9 +180,8 @@ def test_no_list_reads_closed_folios(years: Database) -> None:
 
 def test_the_plans_would_show_a_full_scan(years: Database) -> None:
     with years.write() as connection:
-        connection.execute(text('DROP INDEX folios_of_agent'))
-        connection.execute(text('DROP INDEX folios_open'))
-        connection.execute(text('DROP INDEX folios_of_group'))
+        for index in ('folios_of_agent', 'folios_open', 'folios_of_group', 'folios_promised'):
+            connection.execute(text(f'DROP INDEX {index}'))
     with statements() as seen:
         FolioLists(years).work_list(agent=AGENTS[0])
     told = plan(years, *seen[-1])

@@ -54,9 +54,10 @@ def locked_folio(connection: Connection, number: str) -> tuple[int, Folio]:
 
 
 def add_entry(connection: Connection, folio_id: int, kind: EntryKind, text: str, by: str, at: datetime,
-              linkedid: str | None = None) -> None:
-    """Add an entry to a timeline."""
-    connection.execute(insert(folio_entries).values(folio_id=folio_id, at=at, kind=kind, by=by, text=text, linkedid=linkedid))
+              linkedid: str | None = None, version: int | None = None, fields: str | None = None) -> None:
+    """Add an entry to a timeline. `version`: of the folio after the change that it tells; `fields`: the columns that changed."""
+    connection.execute(insert(folio_entries).values(
+        folio_id=folio_id, at=at, kind=kind, by=by, text=text, linkedid=linkedid, version=version, fields=fields))
 
 
 def _known(found: int | None, number: str) -> int:

@@ -42,9 +42,9 @@ class LifeCycle(Particulars):
             turn.tell(to_user, 'assigned', agent_name=found.name)
             return turn.folio
 
-    def acknowledge(self, number: str, *, by: str, now: datetime) -> Folio:
+    def acknowledge(self, number: str, *, by: str, now: datetime, expected: int | None = None) -> Folio:
         """The group has taken what was handed over to it."""
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             rules.handed_over(turn.folio)
             turn.change(acknowledged_at=turn.at, **turn.response())
             turn.enter(EntryKind.ACKNOWLEDGED, f'acuse del grupo {turn.folio.resolver_group}')
@@ -76,10 +76,10 @@ class LifeCycle(Particulars):
             turn.enter(EntryKind.MOVE, 'de nuevo en atención', why)
             return turn.folio
 
-    def update(self, number: str, *, text: str, by: str, now: datetime) -> Folio:
+    def update(self, number: str, *, text: str, by: str, now: datetime, expected: int | None = None) -> Folio:
         """Tell the user how it goes; a response, if it is the first. Of what is closed there is nothing more to tell."""
         said = rules.words(text, 'the text')
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             rules.describable(turn.folio)
             turn.change(**turn.response())
             turn.enter(EntryKind.UPDATE, said)
@@ -106,7 +106,7 @@ class LifeCycle(Particulars):
             return turn.folio
 
     def confirm(self, number: str, *, by: str, via: str, now: datetime, score: int | None = None, comment: str = '',
-                party: str = 'user') -> Folio:
+                party: str = 'user', expected: int | None = None) -> Folio:
         """A party says that it is solved and recorded right; closed_verified once all who must have said so (mission.md 4.7).
 
         `via`: 'call', 'page' (`by` is the party itself) or 'person' (`by` is a login, not the solver's); `score`: of the survey, 1 to 5.
@@ -114,7 +114,7 @@ class LifeCycle(Particulars):
         """
         whose = by if by in rules.PARTIES else party
         rules.score_given(score)
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             after(turn.folio.state, Move.CONFIRM, number)
             rules.may_confirm(turn.folio, turn.by, via, whose)
             if verification.states(turn).get(whose) == 'confirmed':
@@ -131,10 +131,10 @@ class LifeCycle(Particulars):
             turn.tell(to_user, 'closed', verified=False, score=None)
             return turn.folio
 
-    def reopen(self, number: str, *, reason: str, by: str, now: datetime, via: str = 'person') -> Folio:
+    def reopen(self, number: str, *, reason: str, by: str, now: datetime, via: str = 'person', expected: int | None = None) -> Folio:
         """It is not solved: back to the group or agent who had it, and the clock goes on where it stood (mission.md 4.7)."""
         why = rules.words(reason, 'the reason of the reopening')
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             reopened(turn, why, via)
             return turn.folio
 
@@ -147,13 +147,16 @@ class LifeCycle(Particulars):
             turn.tell(to_user, 'cancelled', reason=why)
             return turn.folio
 
-    def merge(self, duplicate: str, into: str, *, by: str, now: datetime) -> Folio:
-        """The first folio says the same as the second, or as what that one is a duplicate of; returns the duplicate, cancelled."""
+    def merge(self, duplicate: str, into: str, *, by: str, now: datetime, expected: int | None = None) -> Folio:
+        """The first folio says the same as the second, or as what that one is a duplicate of; returns the duplicate, cancelled.
+
+        `expected`: the version of the duplicate. Of the other nothing is lost: it gets an entry.
+        """
         with self._db.write() as connection:
             target = target_of(connection, duplicate, into)
             turns = {number: Turn(connection, self._site(), number, by, now) for number in sorted({duplicate, target})}
             turn, kept = turns[duplicate], turns[target]
-            turn.check(None)
+            turn.check(expected)
             kept.check(None)
             after(turn.folio.state, Move.CANCEL, duplicate)
             rules.mergeable(turn.folio, kept.folio)

@@ -43,6 +43,7 @@ class WorkItem:
     resolver_group: str | None
     waiting_for: str | None
     version: int
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a folio says, apart from its state: opening by a person, complaints, descriptions, visits (mission.md 1.2, 4.1)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -53,10 +53,11 @@ class Particulars:
                 raise TicketingError(f'call {report.call} has a folio already')
             return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
 
-    def complain(self, number: str, *, text: str, by: str, now: datetime, complained_of: str | None = None) -> Folio:
+    def complain(self, number: str, *, text: str, by: str, now: datetime, complained_of: str | None = None,
+                 expected: int | None = None) -> Folio:
         """The folio is a complaint from now on: a supervisor gets it, never the person complained of (mission.md 4.1)."""
         said = rules.words(text, 'what the complaint is about')
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             after(turn.folio.state, Move.ASSIGN, number)
             rules.accusable(turn.site, complained_of, Kind.COMPLAINT)
             turn.change(kind=Kind.COMPLAINT.value, complained_of=complained_of)
@@ -66,11 +67,12 @@ class Particulars:
             return turn.reread()
 
     def describe(self, number: str, *, by: str, now: datetime, application: str | None = None, summary: str | None = None,
-                 description: str | None = None, kind: str | None = None, expected: int | None = None) -> Folio:
+                 description: str | None = None, kind: str | None = None, diagnosis: str | None = None,
+                 expected: int | None = None) -> Folio:
         """Correct what the folio says; what is None stays. An application must be of the client's catalogue (mission.md 1.2)."""
         with self._turn(number, by, now, expected) as turn:
             rules.describable(turn.folio)
-            columns = _corrections(turn, application, summary, description, kind)
+            columns = _corrections(turn, application, kind, {'summary': summary, 'description': description, 'diagnosis': diagnosis})
             turn.change(**columns)
             turn.enter(EntryKind.NOTE, 'corregido', '; '.join(f'{FIELDS[name]} «{_shown(name, value)}»' for name, value in columns.items()))
             return turn.folio
@@ -86,10 +88,10 @@ class Particulars:
             turn.enter(EntryKind.CATEGORY, 'categoría', titles[category])
             return turn.folio
 
-    def visit(self, number: str, *, reason: str, by: str, now: datetime) -> Folio:
+    def visit(self, number: str, *, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
         """An engineer goes to the user: premium only, charged apart (mission.md 1.2)."""
         why = rules.words(reason, 'the reason of the visit')
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             rules.visitable(turn.folio)
             turn.connection.execute(insert(visits).values(folio_id=turn.folio_id, at=turn.at, by=turn.by, reason=why))
             turn.change()
@@ -97,10 +99,10 @@ class Particulars:
             turn.tell(to_user, 'update', text=f'Se solicitó la visita de un ingeniero a su sitio: {why}')
             return turn.folio
 
-    def note(self, number: str, *, text: str, by: str, now: datetime) -> Folio:
-        """Add an internal note. Also to a folio that is over."""
+    def note(self, number: str, *, text: str, by: str, now: datetime, expected: int | None = None) -> Folio:
+        """Add an internal note. Also to a folio that is over. It is no change: nobody's version grows old by it."""
         said = rules.words(text, 'the note')
-        with self._turn(number, by, now) as turn:
+        with self._turn(number, by, now, expected) as turn:
             turn.enter(EntryKind.NOTE, said)
             return turn.folio
 
@@ -145,7 +147,7 @@ def _shown(name: str, value: Any) -> Any:
     return KINDS.get(value, value) if name == 'kind' else value
 
 
-def _corrections(turn: Turn, application: str | None, summary: str | None, description: str | None, kind: str | None) -> dict[str, Any]:
+def _corrections(turn: Turn, application: str | None, kind: str | None, texts: Mapping[str, str | None]) -> dict[str, Any]:
     """The columns to change. Raises NotAllowed."""
     columns: dict[str, Any] = {}
     if application is not None:
@@ -155,7 +157,7 @@ def _corrections(turn: Turn, application: str | None, summary: str | None, descr
         if Kind.COMPLAINT in (kind, turn.folio.report.kind):
             raise NotAllowed(f'folio {turn.folio.number}: what a complaint is and what not is not corrected; see: mesa folio complain')
         columns['kind'] = _kind(kind)
-    for name, text in (('summary', summary), ('description', description)):
+    for name, text in texts.items():
         if text is not None:
             columns[name] = rules.words(text, f'the {name}')
     if not columns:

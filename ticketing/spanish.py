@@ -31,7 +31,9 @@ FILES: Mapping[str, str] = {
     'description': 'la descripción hablada', 'message': 'el mensaje de voz', 'recording': 'la grabación',
     'attachment': 'el archivo adjunto',
 }
-FIELDS: Mapping[str, str] = {'application': 'aplicación', 'summary': 'resumen', 'description': 'descripción', 'kind': 'tipo'}
+FIELDS: Mapping[str, str] = {
+    'application': 'aplicación', 'summary': 'resumen', 'description': 'descripción', 'kind': 'tipo', 'diagnosis': 'diagnóstico',
+}
 PARTIES: Mapping[str, str] = {'user': 'usuario', 'contact': 'contacto del cliente', 'supplier': 'proveedor'}
 VIAS: Mapping[str, str] = {
     'call': 'por teléfono', 'page': 'en la página', 'mail': 'por correo', 'person': 'a través de la mesa',

@@ -4,11 +4,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, false, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from storage.tables import metadata
 from storage.types import RowId, UtcDateTime
 
 OPEN = "state IN ('new', 'assigned', 'in_progress', 'waiting')"
+DONE = "state NOT IN ('new', 'assigned', 'in_progress', 'waiting')"
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -80,6 +82,8 @@ folios = Table(
     Index('folios_by_time', 'opened_at'),
     Index('folios_of_client', 'client', 'opened_at'),
     Index('folios_open', 'client', 'promised', **_only(OPEN)),
+    Index('folios_promised', 'promised', **_only(OPEN)),
+    Index('folios_done', 'client', 'state', 'opened_at', **_only(DONE)),
     Index('folios_of_agent', 'agent', 'promised', **_only(f'agent IS NOT NULL AND {OPEN}')),
     Index('folios_of_group', 'resolver_group', 'promised', **_only(f'resolver_group IS NOT NULL AND {OPEN}')),
     Index('folios_to_look_at', 'next_look', **_only('next_look IS NOT NULL')),
@@ -115,6 +119,8 @@ folio_entries = Table(
     Column('text', Text, nullable=False),
     Column('linkedid', String(160)),                                      # of a later call; the first one stands in the folio
     Column('erased_at', UtcDateTime),                                     # its text gave way to a marker: the only change that is allowed
+    Column('version', Integer),                                           # of the folio after the change that it tells; NULL: tells none
+    Column('fields', Text),                                               # the columns that the change concerned, 'summary,description'
     # A call enters a timeline once for each thing it does. Partial: the commonest entries speak of no call.
     Index('folio_entries_of_call', 'linkedid', 'kind', 'folio_id', unique=True,
           **_only('linkedid IS NOT NULL')),
@@ -343,4 +349,20 @@ call_notes = Table(
     Column('rule', Text, nullable=False),
     Column('last_prompt', Text, nullable=False),
     Column('at', UtcDateTime, nullable=False),
+)
+
+# What full-text search finds folios by: the words of each, folded and stemmed by `ticketing/finding/words.py`. With SQLite the table
+# `search_index` (FTS5) is kept from it by triggers, with PostgreSQL it is a tsvector with a GIN index.
+search_documents = Table(
+    'search_documents', metadata,
+    Column('folio_id', RowId, primary_key=True, autoincrement=False),
+    Column('words', Text().with_variant(TSVECTOR(), 'postgresql'), nullable=False),
+)
+
+# The folios whose words have changed: triggers of the database write it, whoever makes the change. Append-only and without a key on the
+# folio, so that nobody who changes a folio ever waits for the indexer.
+search_todo = Table(
+    'search_todo', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, nullable=False),
 )

@@ -29,6 +29,8 @@ class Turn:
         self.by = clean_name(by)
         self.now = now
         self.folio_id, self.folio = locked_folio(connection, number)
+        self._changed: tuple[str, ...] = ()            # columns, since the turn's last entry
+        self._grown = False
         self.at = max(now, self.folio.opened_at, self._last_change() or now).astimezone(UTC)
 
     def _last_change(self) -> datetime | None:
@@ -61,6 +63,8 @@ class Turn:
 
     def change(self, **columns: Any) -> None:
         """Change columns; the version grows and the due times follow."""
+        self._changed += tuple(name for name in columns if name not in self._changed)
+        self._grown = True
         columns['version'] = self.folio.version + 1
         folio = changed(self.folio, columns)
         columns |= due_columns(clock_of(self.connection, self.folio_id, folio, self.site, self.at), folio)
@@ -77,8 +81,11 @@ class Turn:
         return {} if self.folio.responded_at is not None else {'responded_at': self.at}
 
     def enter(self, kind: EntryKind, *words: str) -> None:
-        """Add an entry to the timeline: facts, then the person's own words."""
-        add_entry(self.connection, self.folio_id, kind, clean(': '.join(word for word in words if word)), self.by, self.at)
+        """Add an entry to the timeline: facts, then the person's own words. It remembers which change it tells."""
+        text = clean(': '.join(word for word in words if word))
+        changed_ = ','.join(self._changed) or None
+        add_entry(self.connection, self.folio_id, kind, text, self.by, self.at, None, self.folio.version if self._grown else None, changed_)
+        self._changed = ()
 
     def tell(self, addressee: Addressee, name: str, **facts: Any) -> None:
         """Put a letter about the folio as it stands now into the outbox."""

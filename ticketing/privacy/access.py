@@ -51,6 +51,12 @@ def files_of_folios(connection: Connection, folio_ids: Iterable[int]) -> tuple[K
     return tuple(KeptFile(*row) for row in connection.execute(_FILE.where(folio_files.c.folio_id.in_(sorted(folio_ids)))))
 
 
+def kept_file(connection: Connection, number: str, file_id: int) -> KeptFile:
+    """A file of a folio that can still be had. Raises UnknownFolio, TicketingError."""
+    row = connection.execute(_FILE.where(folio_files.c.folio_id == id_of(connection, number), folio_files.c.id == file_id)).first()
+    return _there(row, number, file_id)
+
+
 def hand_out(db: Database, folders: Folders, number: str, file_id: int, by: str, why: str, now: datetime) -> KeptFile:
     """Store who takes a copy of a file and why; the copy may be made afterwards, with `kept_files.reading`.
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from config.values import Client, Site
 from storage.engine import Database, DatabaseUnavailable
+from ticketing.finding.index import SearchIndex
 from ticketing.privacy.erasure_rows import CALLED_NOW, erase_folio, erase_loose_rows
 from ticketing.privacy.held import Held, held_about
 from ticketing.privacy.kept_files import Folders
@@ -96,6 +97,9 @@ class Eraser:
             counts.update(gone)
             delete_unclaimed(self.db, self.folders, files)
         Retention(self.db, self.site, self.folders).sweep()
+        index = SearchIndex(self.db)
+        index.finish()
+        index.forget_replaced()
         self._finish(request, held.subject, counts)
         try:
             self.db.forget_erased()

@@ -1,0 +1,1 @@
+"""Finding folios: who may see which, lists with pages, full-text search."""
