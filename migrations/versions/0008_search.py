@@ -1,6 +1,6 @@
 """Full-text search, lists that stay quick, and which change of a folio an entry tells.
 
-Revision: 0006, after 0005
+Revision: 0008, after 0007
 """
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from storage.types import RowId
 
-revision = '0006'
-down_revision = '0005'
+revision = '0008'
+down_revision = '0007'
 branch_labels = None
 depends_on = None
 
