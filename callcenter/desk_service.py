@@ -6,6 +6,7 @@ from typing import Any
 
 from desk.accounts.accounts import Accounts
 from desk.desk import Desk
+from desk.folio_state import FolioWatch
 from desk.routes import ROUTES
 from desk.web.failures import PageFailures, ProgramFailures
 from desk.web.frame import Router
@@ -20,10 +21,11 @@ from ticketing.lists import FolioLists
 def desk_services(serving: Any) -> list[Any]:
     """The desk's services, in the order of starting; `serving` is `callcenter.services.Serving`."""
     place = serving.instance.place
+    hub = Hub(serving.reactor, lambda: {'asterisk': 'up'}, lambda topic: watch.readers_changed(topic))
+    watch = FolioWatch(serving.reactor, hub, serving.db, lambda: serving.standing().site)
     desk = Desk(
         db=serving.db, site=lambda: serving.standing().site, place=place, accounts=Accounts(serving.db), folios=serving.folios,
-        lists=FolioLists(serving.db), lifecycle=serving.lifecycle)
+        lists=FolioLists(serving.db), lifecycle=serving.lifecycle, grown=watch.grown, writing=watch.writing)
     gate = Gate(desk, Router(ROUTES), desk.accounts, PageFailures(), ProgramFailures(), serving.clock.now, lambda: datetime.now(UTC))
-    hub = Hub(serving.reactor, lambda: {'asterisk': 'up'}, lambda topic: None)
     relay = Relay(serving.reactor, '127.0.0.1', 8088)
-    return [DeskServer(serving.reactor, gate, hub, relay, static_files(), '127.0.0.1', place.ports.desk)]
+    return [DeskServer(serving.reactor, gate, hub, relay, static_files(), '127.0.0.1', place.ports.desk), watch]

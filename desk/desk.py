@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from config.place import Place
 from config.values import Site
 from desk.accounts.accounts import Accounts
+from desk.accounts.values import Person
 from storage.engine import Database
+from ticketing.click_to_call import Click
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
@@ -24,3 +26,8 @@ class Desk:
     folios: FolioBook
     lists: FolioLists
     lifecycle: LifeCycle
+    # Called on any thread: a folio has grown; somebody writes in it (the name of a form, '' when he stopped).
+    grown: Callable[[str], None] = lambda number: None
+    writing: Callable[[str, Person, str], None] = lambda number, person, what: None
+    # Rings an agent's own telephone and then the number of the click; None: no telephones are served here.
+    place_call: Callable[[str, Click], None] | None = None

@@ -1,4 +1,4 @@
-"""A folio that a person of ours opens for somebody who came by no line: what he said, checked against the client (mission.md 3.3, 4.1). Pure."""
+"""A folio that a person of ours opens for somebody who came by no line, checked against the client (mission.md 3.3, 4.1). Pure."""
 from __future__ import annotations
 
 import re

@@ -77,7 +77,8 @@ def handed_over(folio: Folio) -> None:
 def waits_for(party: str) -> None:
     """A folio waits for the user or a supplier. Raises NotAllowed."""
     if party not in WAITING_FOR:
-        raise NotAllowed(f'a folio waits for {" or ".join(WAITING_FOR)}, not for {party!r}', 'Elija a quién se espera: al usuario o al proveedor.')
+        raise NotAllowed(f'a folio waits for {" or ".join(WAITING_FOR)}, not for {party!r}',
+                         'Elija a quién se espera: al usuario o al proveedor.')
 
 
 def first_contact(folio: Folio) -> None:
