@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from ami_listener.board import Board, after, fresh_board
 from ami_listener.bookkeeper import Bookkeeper, Folios
+from ami_listener.call_log import Tell, nobody_is_told
 from ami_listener.connection import AmiConnection, AmiError, LinkState, Pace
 from ami_listener.events import Booted, CallerLeft, ChannelGone, read_event
 from storage.engine import Database
@@ -36,11 +37,11 @@ class ListenerService(Service):
 
     def __init__(self, reactor: Any, db: Database, log_folder: Path, address: tuple[str, int], credentials: tuple[str, str],
                  now: Callable[[], datetime], *, folios: Folios,
-                 login_of: Callable[[str], str] = str, pace: Pace = Pace()) -> None:
+                 login_of: Callable[[str], str] = str, pace: Pace = Pace(), tell: Tell = nobody_is_told) -> None:
         self.name = 'ami_listener'
         self._reactor = reactor
         self._now = now
-        self._books = Bookkeeper(db, log_folder, now, folios, time.monotonic, login_of)
+        self._books = Bookkeeper(db, log_folder, now, folios, time.monotonic, login_of, tell)
         self._ami = AmiConnection(address, credentials, on_event=self._hear, on_up=self._came_up, on_state=self._state_changed, pace=pace)
         self._wake = threading.Event()
         self._stopping = threading.Event()

@@ -4,12 +4,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ami_listener.live import Live
+from ami_listener.orders import Orders
+from ami_listener.presence import PresenceBook
 from config.place import Place
 from config.values import Site
 from desk.accounts.accounts import Accounts
 from desk.accounts.values import Person
+from desk.seats import Seats
 from storage.engine import Database
-from ticketing.click_to_call import Click
+from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
@@ -26,8 +30,13 @@ class Desk:
     folios: FolioBook
     lists: FolioLists
     lifecycle: LifeCycle
+    live: Live
+    presence: PresenceBook
+    orders: Orders
+    clicks: ClicksToCall
+    seats: Seats
+    end_streams: Callable[[str], None]                  # of a session, by its token: it is over
+    browser_password: Callable[[str], str]             # of an agent's telephone in his browser, by login
     # Called on any thread: a folio has grown; somebody writes in it (the name of a form, '' when he stopped).
     grown: Callable[[str], None] = lambda number: None
     writing: Callable[[str, Person, str], None] = lambda number, person, what: None
-    # Rings an agent's own telephone and then the number of the click; None: no telephones are served here.
-    place_call: Callable[[str, Click], None] | None = None

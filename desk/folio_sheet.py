@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ami_listener.call_log import CallLog
 from ami_listener.call_record import CallRecord
+from config.contract import way_out
 from config.values import Agent, Application, Category, Client, Modality, ResolverGroup, Site, User
 from desk.accounts.values import Person
 from desk.desk import Desk
@@ -124,7 +125,7 @@ def sheet_of(desk: Desk, folio: Folio, person: Person, now: datetime) -> Sheet:
         category=_title(client, folio.report.category), application=_application(client, folio.report.application),
         holder=holder_of(site, folio), entries=tuple(_entry_view(entry, site, views) for entry in timeline),
         files=tuple(views.values()), calls=_calls(desk, site, folio, timeline), numbers=numbers_of(site, folio),
-        may_call=desk.place_call is not None and person.login in site.agents,
+        may_call=person.login in site.agents and way_out(site) is not None,
         actions={action.slug: action for action in possible}, main=next_of(folio, possible), clock=_clock(desk, site, folio, now),
         agents=tuple(agent for agent in site.agents.values() if not is_accused(folio, agent.login)),
         groups=tuple(client.groups.values()) if client else (), categories=client.categories if client else (),

@@ -26,7 +26,8 @@ WRITING_S = 12.0                                       # without a sign of life 
 class FolioWatch:
     """Keeps the topics `folio/NUMBER` of one process current. A service: it has a beginning and an end."""
 
-    def __init__(self, reactor: Any, hub: Hub, db: Database, site: Callable[[], Site]) -> None:
+    def __init__(self, reactor: Any, hub: Hub, db: Database, site: Callable[[], Site], in_thread: Callable[..., Any]) -> None:
+        self._in_thread = in_thread
         self._reactor = reactor
         self._hub = hub
         self._db = db
@@ -92,9 +93,8 @@ class FolioWatch:
             self._hub.forget(FOLIO + gone)
         if not numbers:
             return
-        from twisted.internet.threads import deferToThreadPool
         self._reading = True
-        deferToThreadPool(self._reactor, self._reactor.getThreadPool(), growth_of, self._db, numbers).addCallbacks(
+        self._in_thread(growth_of, self._db, numbers).addCallbacks(
             self._looked, lambda failure: log.info('folios that are looked at: %s', failure.getErrorMessage())).addBoth(self._done)
 
     def _looked(self, found: dict[str, Growth]) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, ALL_ROLES
-from desk.pages import events, folio_page, new_folio, searching, sign_in, work_lists
+from desk.pages import agent, events, folio_page, new_folio, searching, sign_in, softphone, work_lists
 from desk.web.frame import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,6 +13,19 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/mi-cuenta', sign_in.show_account, ALL_ROLES, "One's own account."),
     Route('POST', '/mi-cuenta/contrasena', sign_in.change_password, ALL_ROLES, "Changes one's own password."),
     Route('POST', '/mi-cuenta/codigos', sign_in.set_codes, ALL_ROLES, 'Asks for a code at sign-in from now on, or no more.'),
+    Route('GET', '/agente', agent.show, AGENTS, "An agent's own page: telephone, state, call, work."),
+    Route('POST', '/agente/telefono', agent.choose_phone, AGENTS, 'Chooses the telephone that rings.'),
+    Route('POST', '/agente/listo', agent.ready, AGENTS, 'Takes calls from now on.'),
+    Route('POST', '/agente/pausa', agent.pause, AGENTS, 'Takes no calls, for a reason.'),
+    Route('POST', '/agente/seguimiento', agent.wrap_up, AGENTS, 'Needs more time after a call.'),
+    Route('POST', '/agente/fuera', agent.away, AGENTS, 'No telephone of his rings.'),
+    Route('POST', '/agente/colgar', agent.hang_up, AGENTS, 'Ends the call on his telephone.'),
+    Route('POST', '/agente/retener', agent.hold, AGENTS, 'Puts his call on hold.'),
+    Route('POST', '/agente/retomar', agent.resume, AGENTS, 'Takes his call from hold.'),
+    Route('POST', '/agente/transferir', agent.transfer, AGENTS, 'Transfers his call to an agent or a queue.'),
+    Route('GET', '/telefono', softphone.show, AGENTS, "The telephone in an agent's browser."),
+    Route('POST', '/telefono/clave', softphone.credentials, AGENTS, 'The name and password of his telephone.', media='application/json'),
+    Route('GET', '/telefono/ws', softphone.socket, AGENTS, 'SIP over WebSocket, carried to Asterisk.', streams=True),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
 
     # --- folios (the paths with more words stand first) -----------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from ami_listener.presence import PresenceBook
 from config.place import Place, Ports
 from desk.accounts.accounts import Accounts
 from desk.accounts.passwords import csrf_of
@@ -19,6 +20,7 @@ from desk.web.failures import PageFailures, ProgramFailures
 from desk.web.frame import Answer, Router
 from desk.web.gate import PLAIN_COOKIE, Gate, Raw
 from storage.engine import Database
+from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
@@ -79,7 +81,8 @@ class Visitor:
         parts = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
                  for name, text in ({'csrf': csrf_of(self.token)} | form).items()]
         quoted = title.replace('"', '%22')
-        parts.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="archivo"; filename="{quoted}"\r\n\r\n'.encode() + data + b'\r\n')
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="archivo"; filename="{quoted}"\r\n\r\n'
+        parts.append(head.encode() + data + b'\r\n')
         return self._ask('POST', path, b''.join(parts) + f'--{BOUNDARY}--\r\n'.encode(),
                          {'content-type': f'multipart/form-data; boundary={BOUNDARY}'})
 
@@ -100,6 +103,7 @@ class TestDesk:
     site: Any
     root: Path
     now: datetime
+    asterisk: Any = None                               # what stands for the live picture and its orders; none is served here
     grown: list[str] = field(default_factory=list)
     written: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -109,7 +113,9 @@ class TestDesk:
         self.accounts = Accounts(self.db)
         self.desk = Desk(
             db=self.db, site=lambda: self.site, place=self.place, accounts=self.accounts, folios=FolioBook(self.db),
-            lists=FolioLists(self.db), lifecycle=self.life, grown=self.grown.append,
+            lists=FolioLists(self.db), lifecycle=self.life, presence=PresenceBook(self.db, lambda: self.site),
+            clicks=ClicksToCall(self.db, lambda: self.site), live=self.asterisk, orders=self.asterisk, seats=self.asterisk,
+            end_streams=lambda token: None, browser_password=lambda login: '', grown=self.grown.append,
             writing=lambda number, person, what: self.written.append((number, person.login, what)))
         self.gate = Gate(self.desk, Router(ROUTES), self.accounts, PageFailures(), ProgramFailures(), lambda: self.now,
                          lambda: datetime.now(UTC))

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from config.values import Site
+from config.webhooks import hooks_of
 from storage.engine import Database
 from ticketing import rules
 from ticketing.life import after
@@ -48,7 +49,7 @@ class Particulars:
         site = self._site()
         facts = with_terms(_checked(report, site), site, now)
         with self._db.write() as connection:
-            folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now))])
+            folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now), hooks_of(site.clients.get(facts.client)))])
             if folio is None:
                 raise TicketingError(f'call {report.call} has a folio already')
             return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio

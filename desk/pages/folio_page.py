@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ami_listener.orders import OrderError
+from ami_listener.presence import BROWSER
 from desk.desk import Desk
 from desk.folio_actions import ACTIONS, ATTACH, TOOLS, Deed
 from desk.folio_sheet import HEARD, EntryView, Sheet, entry_title, folders_of, sheet_of
@@ -13,7 +14,6 @@ from desk.viewing import Typed, grouped, name_of, shown_number, viewer_of, visib
 from desk.web.frame import Answer, Visit, download, see_other
 from desk.web.render import page
 from ticketing.attaching import Attaching
-from ticketing.click_to_call import ClicksToCall
 from ticketing.since import changes_since
 from ticketing.spanish import FIELDS
 from ticketing.values import Folio, FolioChanged, NotAllowed, TicketingError, UnknownFolio
@@ -107,17 +107,17 @@ def writing(desk: Desk, visit: Visit) -> Answer:
 def call(desk: Desk, visit: Visit) -> Answer:
     """Call a number of the folio from one's own telephone (mission.md 6.2)."""
     folio = visible_folio(desk, visit.who, visit.words['number'])
-    if desk.place_call is None:
-        raise NotAllowed('no telephones are served here', 'Aquí no hay central telefónica.')
-    clicks = ClicksToCall(desk.db, desk.site)
+    agent = desk.site().agents.get(visit.who.login)
     try:
-        click = clicks.begin(folio.number, visit.form.get('telefono', ''), visit.who.login, visit.now)
+        click = desk.clicks.begin(folio.number, visit.form.get('telefono', ''), visit.who.login, visit.now)
     except TicketingError as error:
         return _refused(desk, visit, Refusal('llamar', error.told or str(error)))
+    assert agent is not None                           # `begin` refuses whoever has no telephone
+    chosen = desk.presence.get(agent.login, visit.moment)
     try:
-        desk.place_call(visit.who.login, click)
+        desk.orders.call(agent.browser_phone if chosen and chosen.phone == BROWSER else agent.desk_phone, click)
     except OrderError as error:
-        clicks.ended(click.linkedid, 'failed', visit.now)
+        desk.clicks.ended(click.linkedid, 'failed', visit.now)
         return _refused(desk, visit, Refusal('llamar', str(error)))
     desk.grown(folio.number)
     return _back(visit, 'llamar')

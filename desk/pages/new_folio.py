@@ -79,7 +79,7 @@ def _form(desk: Desk, visit: Visit, key: str, typed: Mapping[str, str], says: st
     site = desk.site()
     client = site.clients.get(key)
     lines = lines_of(site, client) if client else ()
-    return page(visit, 'new_folio.html.j2', 422 if says else 200, title='Folio nuevo', clients=site.clients, client=client, typed=Typed(typed),
-                says=says, found=[_suggestion(user) for user in found], agents=site.agents.values(),
+    return page(visit, 'new_folio.html.j2', 422 if says else 200, title='Folio nuevo', clients=site.clients, client=client,
+                typed=Typed(typed), says=says, found=[_suggestion(user) for user in found], agents=site.agents.values(),
                 lines=[(line.number, f'{MODALITIES.get(line.modality, line.modality)} · {shown_number(line.number)}') for line in lines],
                 applications=supported(client, 'premium') if client else ())

@@ -22,7 +22,8 @@ function open(slug, focus = true) {
 for (const tool of document.querySelectorAll('[data-open]')) {
   tool.addEventListener('click', (event) => { event.preventDefault(); open(tool.dataset.open); });
 }
-if (new URLSearchParams(location.search).has('accion') || document.querySelector('.panel .alert')) {
+const asked = new URLSearchParams(location.search);
+if (asked.has('accion') || asked.has('llamada') || document.querySelector('.panel .alert')) {
   open(document.querySelector('.panel:not([hidden])').dataset.panel);
 }
 document.addEventListener('click', (event) => {

@@ -7,7 +7,7 @@ document.addEventListener('keydown', (event) => {
 });
 
 document.addEventListener('submit', (event) => {
-  if (event.target.method !== 'post' || event.defaultPrevented) return;
+  if (event.target.method !== 'post' || event.defaultPrevented || 'quiet' in event.target.dataset) return;
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = '1';
 });

@@ -45,7 +45,10 @@ function fill({target, html}) {
 export function connect() {
   const topics = [...document.querySelectorAll('[data-topic]')].map((place) => place.dataset.topic);
   source = new EventSource('/eventos?' + new URLSearchParams({temas: topics.join(',')}));
-  on('beat', (beat) => beat.asterisk === 'up' ? fresh() : stale('Sin conexión con la central telefónica.'));
+  on('beat', (beat) => {
+    document.dispatchEvent(new CustomEvent('mesa:beat', {detail: beat}));
+    if (beat.asterisk === 'up') fresh(); else stale('Sin conexión con la central telefónica.');
+  });
   on('fragment', fill);
   for (const name of handlers.keys()) if (name !== 'beat' && name !== 'fragment') listen(name);
   source.addEventListener('error', () => {

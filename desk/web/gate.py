@@ -76,7 +76,7 @@ class Gate:
         routes, words = self.router.find(raw.path)
         told = self.programs if raw.path.startswith('/api/') else self.pages
         if not routes:
-            return told.answer(404, 'there is no such page', self._person_for_failure(raw), '')
+            return told.answer(404, 'there is no such page', *self._for_failure(raw))
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
         if route is None:
             refused = told.answer(405, f'{raw.method} is not for this page', None, '')
@@ -107,6 +107,8 @@ class Gate:
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
+        if route.streams and not self._ours(raw):      # a WebSocket asks nobody's leave but ours, and says its page's origin
+            return told.answer(403, 'from another page', person, csrf)
         is_form = raw.method in CHANGING and not route.is_api
         form, files = form_of(raw.header('content-type'), raw.body) if is_form else ({}, {})
         if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):
@@ -132,11 +134,13 @@ class Gate:
         kind, _, token = raw.header('authorization').partition(' ')
         return '', self.accounts.bearer(token.strip(), moment) if kind.lower() == 'bearer' else None
 
-    def _person_for_failure(self, raw: Raw) -> Person | None:
+    def _for_failure(self, raw: Raw) -> tuple[Person | None, str]:
+        """Who is told, so that his menu and his call stay on the page; and the word of his forms."""
         try:
-            return None if raw.path.startswith('/api/') else self._session(raw, self.moment())[1]
+            token, person = ('', None) if raw.path.startswith('/api/') else self._session(raw, self.moment())
         except DatabaseUnavailable:
-            return None
+            return None, ''
+        return person, csrf_of(token) if person else ''
 
     def _to_sign_in(self, raw: Raw, told: Failures) -> Answer:
         if raw.method not in ('GET', 'HEAD') or 'text/event-stream' in raw.header('accept'):

@@ -147,9 +147,9 @@ class Hub:
         if not readers:
             self._readers.pop(topic, None)
 
-    def people(self) -> dict[str, str]:
-        """A session's token of each reader's, to be looked at again: login -> token."""
-        return {stream.wanted.token: stream.wanted.person.login for stream in self._streams}
+    def tokens(self) -> frozenset[str]:
+        """The sessions that read, to be looked at again."""
+        return frozenset(stream.wanted.token for stream in self._streams)
 
     def send_away(self, token: str) -> None:
         """Close what belongs to a session that is over."""
