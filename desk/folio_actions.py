@@ -148,7 +148,7 @@ ACTIONS: Mapping[str, Action] = {action.slug: action for action in (
         deed.number, by=deed.by, now=deed.now, expected=deed.version), direct=True),
     Action('nota', 'Nota', 'n', 'La nota quedó guardada.', lambda seen: True, lambda life, deed: life.note(
         deed.number, text=deed.text('texto'), by=deed.by, now=deed.now)),
-    Action('avance', 'Avance al usuario', 'a', 'El avance se envía al usuario.', _describable, lambda life, deed: life.update(
+    Action('avance', 'Avance', 'a', 'El avance se envía al usuario.', _describable, lambda life, deed: life.update(
         deed.number, text=deed.text('texto'), by=deed.by, now=deed.now, expected=deed.version)),
     Action('asignar', 'Asignar', 't', 'El folio quedó asignado.', _when(Move.ASSIGN), _assign),
     Action('esperar', 'Poner en espera', 'e', 'El reloj está en pausa.', _when(Move.WAIT), lambda life, deed: life.wait(

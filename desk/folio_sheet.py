@@ -21,9 +21,10 @@ from ticketing.click_to_call import Reachable, numbers_of
 from ticketing.folio_rows import id_of
 from ticketing.levels.terms import terms_of
 from ticketing.notices import is_accused, policy_for
+from ticketing.opening_facts import OPENED_BY
 from ticketing.privacy.access import KeptFile, files_of
 from ticketing.privacy.kept_files import Folders
-from ticketing.spanish import ENTRIES, FILES
+from ticketing.spanish import ENTRIES, FILES, ORIGINS
 from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio
 
 HEARD = frozenset({'description', 'message', 'recording'})
@@ -89,6 +90,7 @@ class Sheet:
     category: str
     application: str
     holder: str
+    opener: str                                        # 'teléfono', 'correo', or who of us opened it
     entries: tuple[EntryView, ...]                     # oldest first
     files: tuple[FileView, ...]
     calls: tuple[CallView, ...]
@@ -123,7 +125,7 @@ def sheet_of(desk: Desk, folio: Folio, person: Person, now: datetime) -> Sheet:
         user=user_of(client, folio.report.employee_number),
         vip=is_vip(client, folio.report.modality, folio.report.employee_number),
         category=_title(client, folio.report.category), application=_application(client, folio.report.application),
-        holder=holder_of(site, folio), entries=tuple(_entry_view(entry, site, views) for entry in timeline),
+        holder=holder_of(site, folio), opener=_opener(site, folio), entries=tuple(_entry_view(entry, site, views) for entry in timeline),
         files=tuple(views.values()), calls=_calls(desk, site, folio, timeline), numbers=numbers_of(site, folio),
         may_call=person.login in site.agents and way_out(site) is not None,
         actions={action.slug: action for action in possible}, main=next_of(folio, possible), clock=_clock(desk, site, folio, now),
@@ -151,6 +153,13 @@ def supported(client: Client | None, modality: str) -> tuple[Application, ...]:
         one.modality != Modality.PREMIUM or (modality == Modality.PREMIUM and one.material)))
 
 
+def _opener(site: Site, folio: Folio) -> str:
+    by = folio.report.rule.removeprefix(OPENED_BY)
+    if folio.report.origin == 'person' and by != folio.report.rule:
+        return name_of(site, by)
+    return ORIGINS.get(folio.report.origin, folio.report.origin)
+
+
 def entry_title(kind: str) -> str:
     """What kind of thing an entry tells."""
     return ENTRIES.get(kind, kind)
@@ -168,6 +177,9 @@ def _application(client: Client | None, key: str | None) -> str:
 def _entry_view(entry: Entry, site: Site, files: Mapping[str, FileView]) -> EntryView:
     digest = _SHA256.search(entry.text) if entry.kind in (*HEARD, EntryKind.ATTACHMENT) else None
     file = files.get(digest[0]) if digest else None
+    if entry.kind == EntryKind.OPENED:                 # its text is the rule, in the operator's English, which stands beside
+        return EntryView(entry.id, entry.kind, entry_title(entry.kind), ORIGINS.get(entry.by, name_of(site, entry.by)), entry.at, '',
+                         entry.call, None)
     return EntryView(entry.id, entry.kind, entry_title(entry.kind), name_of(site, entry.by), entry.at,
                      '' if file and not file.gone else entry.text, entry.call, file)
 

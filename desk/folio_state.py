@@ -13,7 +13,7 @@ from config.values import Site
 from desk.accounts.values import Person
 from desk.viewing import name_of, viewer_of
 from desk.web.stream import Hub
-from storage.engine import Database
+from storage.engine import Database, DatabaseUnavailable
 from ticketing.growth import Growth, growth_of
 from ticketing.spanish import ENTRIES
 
@@ -94,8 +94,7 @@ class FolioWatch:
         if not numbers:
             return
         self._reading = True
-        self._in_thread(growth_of, self._db, numbers).addCallbacks(
-            self._looked, lambda failure: log.info('folios that are looked at: %s', failure.getErrorMessage())).addBoth(self._done)
+        self._in_thread(growth_of, self._db, numbers).addCallback(self._looked).addErrback(_failed).addBoth(self._done)
 
     def _looked(self, found: dict[str, Growth]) -> None:
         self._known |= found
@@ -126,3 +125,11 @@ class FolioWatch:
             'people': [{'login': person.login, 'name': person.name,
                         'writes': next((what for login, (what, until) in writers.items() if login == person.login and until > now), '')}
                        for person in people]}
+
+
+def _failed(failure: Any) -> None:
+    """The next round looks again."""
+    if failure.check(DatabaseUnavailable):
+        log.info('the folios that are looked at cannot be read: %s', failure.getErrorMessage())
+    else:
+        log.error('the folios that are looked at: %s', failure.getTraceback())

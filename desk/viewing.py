@@ -13,6 +13,7 @@ from ticketing.damm import is_valid
 from ticketing.finding.viewers import Viewer
 from ticketing.values import Folio, UnknownFolio
 
+SHORT_AREAS = ('33', '55', '56', '81')                 # area codes of two digits; all others have three
 # Who writes timelines without being one of ours.
 OTHERS: Mapping[str, str] = {
     'user': 'el usuario', 'contact': 'el contacto del cliente', 'caller': 'quien llamó', 'mesa': 'Mesa',
@@ -76,4 +77,5 @@ def shown_number(e164: str | None) -> str:
         digits = national(e164)
     except ValueError:
         return e164
-    return f'{digits[:2]} {digits[2:6]} {digits[6:]}'
+    area = 2 if digits[:2] in SHORT_AREAS else 3
+    return f'{digits[:area]} {digits[area:6]} {digits[6:]}'

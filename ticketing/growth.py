@@ -28,7 +28,7 @@ def growth_of(db: Database, numbers: Collection[str]) -> dict[str, Growth]:
     """How far each of these folios has come; unknown numbers are left out. Raises DatabaseUnavailable."""
     if not numbers:
         return {}
-    newest = select(func.max(folio_entries.c.id)).where(folio_entries.c.folio_id == folios.c.id).scalar_subquery()
+    newest = select(func.max(folio_entries.c.id)).where(folio_entries.c.folio_id == folios.c.id).correlate(folios).scalar_subquery()
     wanted = FOLIO.add_columns(folio_entries.c.id.label('entry_id'), folio_entries.c.kind.label('entry_kind'),
                                folio_entries.c.by.label('entry_by'), folio_entries.c.at.label('entry_at')).join(
         folio_entries, folio_entries.c.id == newest).where(folios.c.number.in_(sorted(numbers)))

@@ -161,13 +161,13 @@ def _page(desk: Desk, visit: Visit, folio: Folio, wanted: str, typed: Mapping[st
     order = visit.form.get('orden') or visit.query.get('orden', '')
     entries = sheet.entries if order == OLDEST else sheet.entries[::-1]
     panel = wanted if wanted == ATTACH or (wanted in sheet.actions and not sheet.actions[wanted].direct) else 'nota'
-    return page(visit, 'folio.html.j2', status, title=f'Folio {folio.number}', sheet=sheet, folio=folio, report=report,
-                entries=entries, oldest_first=order == OLDEST, open_panel=panel, wanted=wanted, typed=Typed(typed), says=says, refusal=refusal,
-                lost=_lost(sheet, refusal, typed), tools=TOOLS, categories=[(one.name, one.title) for one in sheet.categories],
-                applications=[(one.key, one.title) for one in sheet.applications], people=[(one.login, one.name) for one in sheet.agents],
-                numbers=[(one.number, shown_number(one.number), one.whose) for one in sheet.numbers], line=shown_number(report.line),
-                caller=shown_number(report.caller_number), shown=grouped(folio.number),
-                is_late=sheet.is_open and folio.promised is not None and folio.promised < visit.now)
+    return page(
+        visit, 'folio.html.j2', status, title=f'Folio {folio.number}', sheet=sheet, folio=folio, report=report, entries=entries,
+        oldest_first=order == OLDEST, open_panel=panel, wanted=wanted, typed=Typed(typed), says=says, refusal=refusal,
+        lost=_lost(sheet, refusal, typed), tools=TOOLS, categories=[(one.name, one.title) for one in sheet.categories],
+        applications=[(one.key, one.title) for one in sheet.applications], people=[(one.login, one.name) for one in sheet.agents],
+        numbers=[(one.number, shown_number(one.number), one.whose) for one in sheet.numbers], line=shown_number(report.line),
+        caller=shown_number(report.caller_number), shown=grouped(folio.number))
 
 
 def _lost(sheet: Sheet, refusal: Refusal | None, typed: Mapping[str, Any]) -> str:
