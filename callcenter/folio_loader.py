@@ -122,7 +122,7 @@ def _load_sqlite(file: Path, past: Past, search: bool, tell: Tell) -> None:
 
 
 def _load_postgres(address: str, past: Past, search: bool, tell: Tell) -> None:
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+    with psycopg.connect(address, options='-c maintenance_work_mem=512MB') as connection, connection.cursor() as cursor:
         indexes = cursor.execute(
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('folios', 'folio_entries', 'folio_changes', "
             "'search_documents') "

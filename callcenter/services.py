@@ -60,7 +60,7 @@ class Serving:
         self.db = Database(instance.database_url, patience_s=1.0)
         self.folios = FolioBook(self.db, self.hooks_of)
         self.dialer = Dialer(reactor, ('127.0.0.1', instance.place.ports.ami), ('dialer', instance.secrets(site).ami_dialer))
-        overrides = OverridesInForce(Overrides(self.db), override_stamp(instance.root))
+        self.overrides = overrides = OverridesInForce(Overrides(self.db), override_stamp(instance.root))
         self.lifecycle = LifeCycle(self.db, lambda: self.standing().site)
         self.close_calls = CloseCalls(self.db, self.lifecycle, lambda: self.standing().site, overrides)
         self.office = Office(

@@ -1,9 +1,28 @@
 """The table of all routes of the desk: read it to know what there is, and who may."""
 from __future__ import annotations
 
-from desk.accounts.values import AGENTS, ALL_ROLES
-from desk.pages import agent, events, folio_page, new_folio, searching, sign_in, softphone, work_lists
+from desk.accounts.values import AGENTS, ALL_ROLES, Role
+from desk.pages import (
+    agent,
+    calendars,
+    events,
+    folio_page,
+    health,
+    lines,
+    new_folio,
+    portal,
+    searching,
+    sign_in,
+    softphone,
+    wallboard,
+    work_lists,
+)
 from desk.web.frame import Route
+
+LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+SUPERVISORS = frozenset({Role.SUPERVISOR})
+ADMINS = frozenset({Role.ADMIN})
+CONTACTS = frozenset({Role.CONTACT})
 
 ROUTES: tuple[Route, ...] = (
     Route('GET', '/', sign_in.home, ALL_ROLES, 'Leads everybody to the page on which he begins.'),
@@ -26,15 +45,39 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/telefono', softphone.show, AGENTS, "The telephone in an agent's browser."),
     Route('POST', '/telefono/clave', softphone.credentials, AGENTS, 'The name and password of his telephone.', media='application/json'),
     Route('GET', '/telefono/ws', softphone.socket, AGENTS, 'SIP over WebSocket, carried to Asterisk.', streams=True),
+    Route('GET', '/tablero', wallboard.show, LEADERS, 'The wallboard: queues, agents, service level, breaches ahead.',
+          query=(('pantalla', "'grande': for a screen on the wall"),)),
+    Route('POST', '/tablero/escuchar', wallboard.listen, SUPERVISORS, "Hears an agent's conversation, or whispers to him."),
+    Route('GET', '/lineas', lines.show_lines, LEADERS, 'The contracted lines: open or closed, why, until when.'),
+    Route('GET', '/colas', lines.show_queues, LEADERS, 'The queues and who is in them.'),
+    Route('POST', '/colas/mover', lines.move, SUPERVISORS, 'Puts an agent into a queue, or takes him out.'),
+    Route('GET', '/calendarios', calendars.show_all, LEADERS, 'The calendars.'),
+    Route('GET', '/calendarios/{calendar}', calendars.this_year, LEADERS, 'Leads to the present year of a calendar.'),
+    Route('GET', '/calendarios/{calendar}/{year}', calendars.show_year, LEADERS, 'A year of a calendar as a picture and as text.'),
+    Route('GET', '/salud', health.show, ADMINS, 'How every part is, and what to do.'),
+    Route('GET', '/bitacora', health.show_log, ADMINS, 'Who signed in, changed an account or heard a call.',
+          query=(('usuario', 'of this login alone'),)),
+    Route('GET', '/cliente/folios', portal.show_folios, CONTACTS, "A client's own folios.",
+          query=(('estado', "a state, 'abiertos' or 'todos'"), ('desde', 'where the page begins'))),
+    Route('GET', '/cliente/folios/{number}', portal.show_folio, CONTACTS, "A client's own folio, as far as it is told."),
+    Route('GET', '/cliente/confirmaciones', portal.show_confirmations, CONTACTS, 'Resolutions that wait for his word.'),
+    Route('POST', '/cliente/confirmaciones/{number}', portal.answer, CONTACTS, 'Confirms a resolution, or says that it is none.'),
+    Route('GET', '/cliente/estados', portal.show_months, CONTACTS, 'The last twelve months in numbers.'),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
 
     # --- folios (the paths with more words stand first) -----------------------------------------------------------------
-    Route('GET', '/folios', work_lists.show, AGENTS, 'The work lists.'),
-    Route('GET', '/buscar', searching.show, AGENTS, 'Full-text search.'),
-    Route('GET', '/folios/nuevo', new_folio.show, AGENTS, 'The form of a new folio.'),
+    Route('GET', '/folios', work_lists.show, AGENTS, 'The work lists.',
+          query=(('lista', 'mias, grupo, por-vencer, sin-asignar or todas'), ('cliente', "a client's key"),
+                 ('desde', 'where the page begins'))),
+    Route('GET', '/buscar', searching.show, AGENTS, 'Full-text search.',
+          query=(('q', "words, or a folio's number"), ('cliente', "a client's key"), ('desde', 'where the page begins'))),
+    Route('GET', '/folios/nuevo', new_folio.show, AGENTS, 'The form of a new folio.',
+          query=(('cliente', "a client's key"), ('usuario', 'an employee number'))),
     Route('POST', '/folios/nuevo', new_folio.create, AGENTS, 'Opens a folio by hand.'),
-    Route('GET', '/folios/nuevo/usuarios', new_folio.users, AGENTS, 'Suggests users of a client.', media='application/json'),
-    Route('GET', '/folios/{number}', folio_page.show, AGENTS, "A folio's page."),
+    Route('GET', '/folios/nuevo/usuarios', new_folio.users, AGENTS, 'Suggests users of a client.', media='application/json',
+          query=(('cliente', "a client's key"), ('q', "the beginning of a name or number, or part of a telephone's"))),
+    Route('GET', '/folios/{number}', folio_page.show, AGENTS, "A folio's page.",
+          query=(('accion', 'the form that is open'), ('orden', "of the timeline: 'nuevas' or 'antiguas'"))),
     Route('POST', '/folios/{number}/archivo', folio_page.attach, AGENTS, 'Adds a file to a folio.', largest=26_000_000),
     Route('GET', '/folios/{number}/archivos/{file_id}', folio_page.file, AGENTS, 'A file of a folio.', media='application/octet-stream'),
     Route('POST', '/folios/{number}/escribiendo', folio_page.writing, AGENTS, 'Says that somebody writes in a folio.'),

@@ -118,7 +118,8 @@ class TestDesk:
             db=self.db, site=lambda: self.site, place=self.place, accounts=self.accounts, folios=FolioBook(self.db),
             lists=FolioLists(self.db), lifecycle=self.life, presence=PresenceBook(self.db, lambda: self.site),
             clicks=ClicksToCall(self.db, lambda: self.site), live=self.asterisk, orders=self.asterisk, seats=self.asterisk,
-            end_streams=lambda token: None, browser_password=lambda login: '', grown=self.grown.append,
+            end_streams=lambda token: None, browser_password=lambda login: '', overrides=lambda since: (), board=self.asterisk,
+            health=self.asterisk, grown=self.grown.append,
             writing=lambda number, person, what: self.written.append((number, person.login, what)))
         self.gate = Gate(self.desk, Router(ROUTES), self.accounts, PageFailures(), ProgramFailures(), lambda: self.now,
                          lambda: datetime.now(UTC))

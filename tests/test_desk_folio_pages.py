@@ -67,8 +67,10 @@ RIGHT = [
     ('asignar', {'a': 'grupo:redes'}, lambda folio: folio.resolver_group == 'redes'),
     ('tomar', {}, lambda folio: folio.agent == 'ana'),
     ('iniciar', {}, lambda folio: folio.state is State.IN_PROGRESS and folio.agent == 'ana'),
-    ('clasificar', {'categoria': 'mail', 'aplicacion': 'word', 'tipo': 'request', 'resumen': 'Otro', 'descripcion': 'Más', 'diagnostico': 'Y'},
-     lambda folio: (folio.report.application, folio.report.kind, folio.report.summary, folio.diagnosis) == ('word', 'request', 'Otro', 'Y')),
+    ('clasificar', {'categoria': 'mail', 'aplicacion': 'word', 'tipo': 'request', 'resumen': 'Otro', 'descripcion': 'Más',
+                    'diagnostico': 'Y'},
+     lambda folio: (folio.report.application, folio.report.kind, folio.report.summary, folio.diagnosis) == (
+         'word', 'request', 'Otro', 'Y')),
     ('resolver', {'solucion': 'Se reinició.', 'diagnostico': 'Memoria.', 'primer_contacto': '1'},
      lambda folio: folio.state is State.RESOLVED and folio.first_contact and folio.resolved_by == 'ana'),
     ('prioridad', {'impacto': 'high', 'urgencia': 'high', 'motivo': 'Toda la sucursal'}, lambda folio: folio.report.priority == 'high'),
@@ -407,7 +409,8 @@ def test_search_finds_words_and_a_number_leads_straight_to_its_folio(room: Room)
 def test_a_folio_is_opened_by_hand(room: Room) -> None:
     assert 'name="resumen"' not in room.ana.get('/folios/nuevo').html
     assert 'name="resumen"' in room.ana.get('/folios/nuevo?cliente=acme&usuario=1234').html
-    assert room.ana.get('/folios/nuevo/usuarios?cliente=acme&q=nunez').answer.body.decode().startswith('[{"number":"1234","name":"José Ñúñez"')
+    suggested = room.ana.get('/folios/nuevo/usuarios?cliente=acme&q=nunez').answer.body.decode()
+    assert suggested.startswith('[{"number":"1234","name":"José Ñúñez"')
     form = {'cliente': 'acme', 'usuario': 'ñúñez jose', 'resumen': 'No abre Word', 'descripcion': 'Desde hoy', 'tipo': 'request',
             'impacto': 'high', 'urgencia': 'high', 'categoria': 'mail', 'aplicacion': 'word', 'linea': PREMIUM}
     answer = room.ana.post('/folios/nuevo', **form)

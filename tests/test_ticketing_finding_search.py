@@ -172,9 +172,10 @@ def test_passages_are_parts_of_the_text(said: str, asked: str) -> None:
 
 def test_stems() -> None:
     for one, other in (('impresora', 'impresoras'), ('servidor', 'servidores'), ('luz', 'luces'), ('mes', 'meses'), ('cliente', 'clientes'),
-                       ('factura', 'facturas'), ('conexion', 'conexiones'), ('usuaria', 'usuario')):
+                       ('factura', 'facturas'), ('conexion', 'conexiones'), ('usuaria', 'usuario'), ('rota', 'rotas'), ('base', 'bases'),
+                       ('foto', 'fotos'), ('red', 'redes'), ('enlace', 'enlaces'), ('llave', 'llaves'), ('cliente', 'clientes')):
         assert stem(one) == stem(other), (one, other)
-    assert stem('red') == 'red' and stem('74125') == '74125' and stem('mx123es') == 'mx123es'
+    assert stem('red') == 'red' and stem('caso') != stem('casa') and stem('74125') == '74125' and stem('mx123es') == 'mx123es'
     assert stems('¿Qué impresoras, la de José?') == stems('IMPRESORA josé')
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, Role
+from desk.board_feed import TOPIC as BOARD
 from desk.desk import Desk
 from desk.folio_state import FOLIO
 from desk.viewing import visible_folio
@@ -9,7 +10,6 @@ from desk.web.frame import Visit
 from desk.web.stream import Subscription
 from ticketing.values import UnknownFolio
 
-BOARD = 'board'
 MOST_TOPICS = 4
 
 

@@ -99,3 +99,4 @@ function countDown() {
 
 setInterval(countDown, 30000);
 setInterval(showGrown, 5000);
+folio.dataset.ready = '1';

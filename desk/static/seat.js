@@ -41,7 +41,7 @@ function openFolio({linkedid, folio}) {
   location.assign(path + '?llamada=1');
 }
 
-function tick() {
+export function tick() {
   for (const element of document.querySelectorAll('[data-since]')) {
     const seconds = Math.max(0, Math.round((Date.now() - clockAhead() - Date.parse(element.dataset.since)) / 1000));
     element.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;

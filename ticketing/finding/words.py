@@ -55,14 +55,20 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """A folded word without the ending of plural or gender, by Savoy's light stemmer of Spanish."""
-    if len(word) < 5 or not word.isalpha():
+    """A folded word without the ending of plural or gender: 'cajas' and 'caja', 'luces' and 'luz', 'usuaria' and 'usuario' are one."""
+    if len(word) < 4 or not word.isalpha():
         return word
-    if word.endswith('ces'):
-        return word[:-3] + 'z'
-    if word[-2:] in ('os', 'as', 'es'):
-        return word[:-2]
-    return word[:-1] if word[-1] in 'oae' else word
+    if word.endswith('es') and len(word) > 4:
+        return _with_z(word[:-2])
+    if word.endswith(('os', 'as')):
+        word = word[:-1]
+    if word.endswith('e') and len(word) > 3:
+        return _with_z(word[:-1])
+    return word[:-1] if word.endswith(('o', 'a')) and len(word) > 4 else word
+
+
+def _with_z(word: str) -> str:
+    return word[:-1] + 'z' if word.endswith('c') else word
 
 
 def document(client: str, told: Iterable[str | None], internal: Iterable[str | None]) -> tuple[str, ...]:
