@@ -115,7 +115,8 @@ class Gate:
             return told.answer(403, 'csrf', person, csrf)
         visit = Visit(
             method=raw.method, path=raw.path, words=words, query=pairs(raw.query), form=form, files=files, body=raw.body, person=person,
-            csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure)
+            csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure,
+            wanted_range=raw.header('range'))
         try:
             return route.handler(self.desk, visit)
         except UnknownFolio:

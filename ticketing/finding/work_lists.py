@@ -65,9 +65,9 @@ class WorkLists:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def mine(self, viewer: Viewer, limit: int = 50, after: str | None = None) -> Page[WorkItem]:
+    def mine(self, viewer: Viewer, client: str | None = None, limit: int = 50, after: str | None = None) -> Page[WorkItem]:
         """The open folios that the viewer has."""
-        return self._promised(viewer, (_mine(viewer),), limit, after)
+        return self._promised(viewer, (_mine(viewer), *_of_client(client)), limit, after)
 
     def of_groups(self, viewer: Viewer, groups: Collection[Group], limit: int = 50, after: str | None = None) -> Page[WorkItem]:
         """The open folios of resolver groups, also those that a member has taken."""
