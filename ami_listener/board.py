@@ -44,6 +44,7 @@ class Seat:
     state: str
     paused: bool
     reason: str
+    static: bool = False                               # by Asterisk's file
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def after(board: Board, event: Event, now: datetime) -> Board:
             for queue in waiting_in:
                 board = replace(board, waiting=_without(board.waiting, queue, uniqueid))
             return replace(board, gone=dict([*board.gone.items(), (uniqueid, None)][-REMEMBERED:]))
-        case MemberState(queue, agent, interface, state, paused, reason):
-            return replace(board, seats=_with(board.seats, queue, interface, Seat(agent, state, paused, reason)))
+        case MemberState(queue, agent, interface, state, paused, reason, static):
+            return replace(board, seats=_with(board.seats, queue, interface, Seat(agent, state, paused, reason, static)))
         case QueueKnown(queue) if queue not in board.seats:
             return replace(board, seats={**board.seats, queue: {}})
         case MemberGone(queue, _, interface):

@@ -20,7 +20,9 @@ from ami_listener.call_log import (
     TIE_MESSAGE,
     CallLog,
     CallRecord,
+    Tell,
     abandoned_of,
+    nobody_is_told,
 )
 from ami_listener.journal import JournalReader
 from storage.engine import Database
@@ -53,9 +55,9 @@ class Bookkeeper:
     """Keeps the call log of one Asterisk, and tells the folios what it owes them."""
 
     def __init__(self, db: Database, log_folder: Path, now: Callable[[], datetime], folios: Folios, seconds: Callable[[], float],
-                 login_of: Callable[[str], str] = str) -> None:
+                 login_of: Callable[[str], str] = str, tell: Tell = nobody_is_told) -> None:
         self._journal = JournalReader(db, log_folder)
-        self._calls = CallLog(db, login_of)
+        self._calls = CallLog(db, login_of, tell)
         self._now = now
         self._folios = folios
         self._seconds = seconds                        # a clock for waiting, which nobody sets

@@ -41,6 +41,13 @@ CALL_COLUMNS = tuple(field.name for field in fields(CallRecord) if field.name !=
 LEG_COLUMNS = tuple(field.name for field in fields(Leg))
 
 
+Tell = Callable[[Connection, Sequence[CallRecord], datetime], object]
+
+
+def nobody_is_told(connection: Connection, records: Sequence[CallRecord], now: datetime) -> None:
+    """Nobody else hears of calls."""
+
+
 @dataclass(frozen=True)
 class Abandoned:
     """A caller left at `at` (aware UTC), in the queue or before, without having met an agent; `folio` is the call's (mission.md 3.3)."""
@@ -53,12 +60,14 @@ class Abandoned:
 class CallLog:
     """The calls of one database. Every method is one or more whole transactions and gives plain values; blocks.
 
-    `login_of` names the agent of a telephone's extension where queue_log does not.
+    `login_of` names the agent of a telephone's extension where queue_log does not. `tell` is asked in the transaction that stores calls
+    to put into an outbox what others are to hear of them; the same calls come again and again.
     """
 
-    def __init__(self, db: Database, login_of: Callable[[str], str] = str) -> None:
+    def __init__(self, db: Database, login_of: Callable[[str], str] = str, tell: Tell = nobody_is_told) -> None:
         self._db = db
         self._login_of = login_of
+        self._tell = tell
 
     def catch_up(self, now: datetime) -> tuple[Abandoned, ...]:
         """Fold everything that the journal got since the last time; see `refresh`. Idempotent, also when it dies half-way."""
@@ -156,6 +165,7 @@ class CallLog:
             _upsert(connection, call_legs, ('linkedid', 'position'), legs)
             if owed:
                 insert_new(connection, call_duties, owed)
+            self._tell(connection, records, now)
             if mark is not None:
                 _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': mark}])
         return tuple(fact for record in records if (fact := abandoned_of(record)) is not None)

@@ -64,6 +64,7 @@ class MemberState:
     state: str
     paused: bool
     reason: str
+    static: bool = False                               # by Asterisk's file, which alone can remove him
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _member(raw: Raw) -> Event:
     interface = raw['Interface'] if 'Interface' in raw else raw['Location']
     name = raw['MemberName'] if 'MemberName' in raw else raw['Name']
     return MemberState(_name(raw, 'Queue'), _kept(name), _kept(interface), MEMBER_STATES.get(_text(raw, 'Status'), 'unknown'),
-                       raw['Paused'] == '1', _kept(raw['PausedReason']) if 'PausedReason' in raw else '')
+                       raw['Paused'] == '1', _optional(raw, 'PausedReason'), _optional(raw, 'Membership') == 'static')
 
 
 def _member_gone(raw: Raw) -> Event:
@@ -226,7 +227,11 @@ def _reloaded(_: Raw) -> Event:
 
 
 def _dialled(raw: Raw) -> Event:
-    return Dialled(_party(raw, 'Dest'), _party(raw) if 'Channel' in raw else None)
+    called = _party(raw, 'Dest')
+    dialled, at, _ = _optional(raw, 'DialString').partition('@')
+    if at and not called.number:                       # a trunk's channel has no number of its own yet: it is the one dialled
+        called = replace(called, number=_number_said(dialled.rpartition('/')[2]))
+    return Dialled(called, _party(raw) if 'Channel' in raw else None)
 
 
 def _dial_over(raw: Raw) -> Event:
@@ -256,10 +261,10 @@ def _user_event(raw: Raw) -> Event:
 
 
 def _seen(raw: Raw) -> Event:
-    bridge, context = _text(raw, 'BridgeId'), _text(raw, 'Context')
-    if context == HOLD_CONTEXT:
+    bridge = _optional(raw, 'BridgeId')                # an empty header is none
+    if _optional(raw, 'Context') == HOLD_CONTEXT:
         state = 'held'
-    elif bridge or _text(raw, 'Application') == 'ChanSpy':
+    elif bridge or _optional(raw, 'Application') == 'ChanSpy':
         state = 'talking'
     else:
         state = 'ringing' if _text(raw, 'ChannelStateDesc') in ('Ringing', 'Down') else 'dialling'
@@ -270,7 +275,7 @@ def _seen(raw: Raw) -> Event:
 
 def _party(raw: Raw, side: str = '') -> Party:
     return Party(_name(raw, f'{side}Channel'), _name(raw, f'{side}Uniqueid'), _name(raw, f'{side}Linkedid'),
-                 _said(raw, f'{side}CallerIDNum'), _said(raw, f'{side}CallerIDName'))
+                 _number_said(_said(raw, f'{side}CallerIDNum')), _said(raw, f'{side}CallerIDName'))
 
 
 READERS: dict[str, Callable[[Raw], Event]] = {
@@ -318,6 +323,11 @@ def _said(raw: Raw, key: str) -> str:
     """A number or name; Asterisk writes <unknown> where there is none."""
     text = _optional(raw, key)
     return '' if text == '<unknown>' else text
+
+
+def _number_said(text: str) -> str:
+    """'' for what is no number: Asterisk gives a channel that nobody named its extension, 's'."""
+    return text if text.strip('0123456789+*#') == '' else ''
 
 
 def _name(raw: Raw, key: str) -> str:

@@ -17,7 +17,8 @@ CONNECTED = 'CONNECT'
 ABANDONED = 'ABANDON'
 LEFT_QUEUE = frozenset({ABANDONED, 'EXITWITHTIMEOUT', 'EXITEMPTY', 'EXITWITHKEY'})
 
-LAST_EVENTS = {'BRIDGE_EXIT': 1, 'APP_END': 2, 'HANGUP': 3, 'CHAN_END': 4, 'LINKEDID_END': 5}
+# A transfer ends one application and begins the next in the same microsecond.
+LAST_EVENTS = {'BRIDGE_EXIT': 1, 'APP_END': 2, 'APP_START': 3, 'HANGUP': 4, 'CHAN_END': 5, 'LINKEDID_END': 6}
 
 _WORD = re.compile(r'[a-z0-9-]{1,14}')
 

@@ -71,6 +71,7 @@ class _Caller:
     answered: int | None = None
     application: str = ''
     dialling: bool = False
+    joined: bool = False
     left_application: int | None = None
     hung_up: bool = False
     records: list[_Record] = field(default_factory=list)
@@ -125,9 +126,13 @@ class _Telling:
             caller.application, caller.dialling = row.app, True
         elif row.event == 'APP_START':
             caller.application = row.app
-        elif row.event == 'APP_END' and row.app in ('Queue', 'Dial'):
+        elif row.event == 'APP_END' and row.app in ('Queue', 'Dial') and not caller.joined:
+            # While he is joined it has not ended: an agent who dialled has put his call on hold, and executes that meanwhile.
             caller.dialling, caller.left_application = False, row.at_us
+        elif row.event == 'BRIDGE_ENTER':
+            caller.joined = True
         elif row.event == 'BRIDGE_EXIT':
+            caller.joined = False
             for record in caller.records:
                 if record.peer_answered and record.ended is None:
                     record.ended = row.at_us

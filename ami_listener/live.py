@@ -172,7 +172,8 @@ class Live(Service):
         log.info('live: AMI link %s', state.value)
         board, phones = self.board, self.phones
         if state is not LinkState.UP:
-            self.board, self.phones, self.is_fresh = Board(), Phones(gone=phones.gone), False      # better nothing than what may be wrong
+            self.is_fresh = False                      # first: nobody on another thread may take the empty picture for a quiet one
+            self.board, self.phones = Board(), Phones(gone=phones.gone)            # better nothing than what may be wrong
         self._tell(board, phones, link=True)
 
     # --- looking -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ami_listener.board import Board, Seat
 
 FIRST_AGAIN_S = 4.0
 LONGEST_AGAIN_S = 60.0
+TAKEN_OUT = 'fuera de la cola'                         # Asterisk removes no member that its file has: he is paused there
 FORGIVEN_S = 120.0
 
 
@@ -70,13 +71,20 @@ def _of_agent(wanted: Wanted, seen: Board, queues: frozenset[str]) -> Iterator[O
 def _of_seat(wanted: Wanted, queue: str, interface: str, seat: Seat | None) -> Iterator[Order]:
     reason = wanted.pauses.get(interface)
     if queue not in wanted.queues:
-        if seat is not None:
+        if seat is None:
+            return
+        if not seat.static:
             yield Order('QueueRemove', queue, interface)
+        elif not seat.paused or seat.reason != TAKEN_OUT:
+            yield Order('QueuePause', queue, interface, paused=True, reason=TAKEN_OUT)
     elif seat is None:
         # One who has chosen nothing takes calls on the telephone of his desk, the first; as in Asterisk's own file.
         paused = bool(reason) if reason is not None else interface != wanted.interfaces[0]
         yield Order('QueueAdd', queue, interface, wanted.login, paused, reason or '')
-    elif reason is not None and (seat.paused != bool(reason) or (reason and seat.reason != reason)):
+    elif reason is None:
+        if seat.paused and seat.reason == TAKEN_OUT and interface == wanted.interfaces[0]:
+            yield Order('QueuePause', queue, interface)
+    elif seat.paused != bool(reason) or (reason and seat.reason != reason):
         yield Order('QueuePause', queue, interface, paused=bool(reason), reason=reason)
 
 

@@ -37,12 +37,17 @@ def may_listen(call: CallRecord | None) -> bool:
 
 
 class Orders:
-    """Orders through the link of the live picture. `call_of` is the call log; every method raises OrderError."""
+    """Orders through the link of the live picture. `call_of` is the call log; every method raises OrderError.
 
-    def __init__(self, live: Live, site: Callable[[], Site], call_of: Callable[[str], CallRecord | None]) -> None:
+    `tell(folio, text, by)` adds an entry ACCESS to the folio's timeline: that a supervisor listens is told before he does.
+    """
+
+    def __init__(self, live: Live, site: Callable[[], Site], call_of: Callable[[str], CallRecord | None],
+                 tell: Callable[[str, str, str], object]) -> None:
         self._live = live
         self._site = site
         self._call_of = call_of
+        self._tell = tell
 
     def hang_up(self, interface: str) -> None:
         """End what goes on on a telephone: the conversation, the dialling or the ringing."""
@@ -86,15 +91,18 @@ class Orders:
         variables = {'MESA_FOLIO': click.folio, 'MESA_NUMBER': digits, 'MESA_TRUNK': click.trunk, 'MESA_SHOWN': shown}
         self._originate(interface, click.linkedid, 'mesa-agent-call', 's', variables, digits)
 
-    def listen(self, interface: str, listened: str, whisper: bool = False) -> str:
+    def listen(self, interface: str, listened: str, by: str, whisper: bool = False) -> str:
         """Let a supervisor, on his own telephone, hear the conversation of another; `whisper`: and speak to the agent alone.
 
-        Returns the linkedid of the call that is heard, so that its folio can tell of it. Only when `may_listen`.
+        Only when `may_listen`. Returns the linkedid of the call that is heard.
         """
         self._free(interface)
         heard = self._call(listened, (TALKING, HELD), 'Ese teléfono no tiene ninguna conversación.')
-        if not may_listen(self._call_of(heard.linkedid)):
+        call = self._call_of(heard.linkedid)
+        if call is None or not may_listen(call):
             raise OrderError(NOT_TOLD)
+        if call.folio is not None:
+            self._tell(call.folio, f'supervisor {by} escuchó la llamada{" y habló al agente" if whisper else ""}', by)
         self._originate(interface, f'{LISTENING}{secrets.token_hex(8)}', 'mesa-listen', 'whisper' if whisper else 'listen',
                         {'MESA_SPIED': _channel(heard.channel)}, '')
         return heard.linkedid

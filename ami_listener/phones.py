@@ -130,6 +130,8 @@ def _add(phones: Phones, party: Party, phase: str, other: Party | None, now: dat
 def _with_peer(call: PhoneCall, other: Party | None) -> PhoneCall:
     if other is None:
         return replace(call, peer_channel='')          # number and name stay: with whom it was
+    if not other.number and call.peer_channel in ('', other.channel):
+        return replace(call, peer_channel=other.channel)             # a channel that we dialled does not know its own number
     return replace(call, peer_channel=other.channel, peer_number=other.number, peer_name=other.name)
 
 

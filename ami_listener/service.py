@@ -14,9 +14,9 @@ from panoramisk.message import Message
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
-from ami_listener.board import Board, after, fresh_board
 from ami_listener.bookkeeper import Bookkeeper, Folios
-from ami_listener.connection import AmiConnection, AmiError, LinkState, Pace
+from ami_listener.call_log import Tell, nobody_is_told
+from ami_listener.connection import AmiConnection, LinkState, Pace
 from ami_listener.events import Booted, CallerLeft, ChannelGone, read_event
 from storage.engine import Database
 
@@ -28,25 +28,22 @@ STOP_PATIENCE_S = 15.0
 
 
 class ListenerService(Service):
-    """Listens to one Asterisk and keeps its call log. Start and stop it on the reactor's thread.
+    """Keeps one Asterisk's call log, and listens to it so that the journal is read at once. Start and stop it on the reactor's thread.
 
     `now` is Mesa's clock; `folios` is called on the thread of the books; `login_of` names the agent of an extension.
-    `board` and `link_state` may be read on the reactor's thread at any time.
+    `link_state` may be read at any time. The picture of what goes on now is kept elsewhere: `ami_listener/live.py`.
     """
 
     def __init__(self, reactor: Any, db: Database, log_folder: Path, address: tuple[str, int], credentials: tuple[str, str],
                  now: Callable[[], datetime], *, folios: Folios,
-                 login_of: Callable[[str], str] = str, pace: Pace = Pace()) -> None:
+                 login_of: Callable[[str], str] = str, pace: Pace = Pace(), tell: Tell = nobody_is_told) -> None:
         self.name = 'ami_listener'
         self._reactor = reactor
-        self._now = now
-        self._books = Bookkeeper(db, log_folder, now, folios, time.monotonic, login_of)
-        self._ami = AmiConnection(address, credentials, on_event=self._hear, on_up=self._came_up, on_state=self._state_changed, pace=pace)
+        self._books = Bookkeeper(db, log_folder, now, folios, time.monotonic, login_of, tell)
         self._wake = threading.Event()
+        self._ami = AmiConnection(address, credentials, on_event=self._hear, on_up=self._wake.set, on_state=self._state_changed, pace=pace)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._resync: asyncio.Task[None] | None = None
-        self.board = Board()
 
     @property
     def link_state(self) -> LinkState:
@@ -91,29 +88,8 @@ class ListenerService(Service):
             self._stopping.wait(GATHER_S)
 
     def _hear(self, message: Message) -> None:
-        event = read_event(message)
-        if event is None:
-            return
-        self.board = after(self.board, event, self._now())
-        if isinstance(event, Booted) and self.link_state is LinkState.UP:     # before that it belongs to the login
-            self._came_up()
-        elif isinstance(event, ChannelGone | CallerLeft):
+        if isinstance(read_event(message), Booted | ChannelGone | CallerLeft):
             self._wake.set()
-
-    def _came_up(self) -> None:
-        self._wake.set()
-        if self._resync is None or self._resync.done():
-            self._resync = asyncio.ensure_future(self._ask_who_waits())
-
-    async def _ask_who_waits(self) -> None:
-        try:
-            answer = await self._ami.ask({'Action': 'QueueStatus'}, many=True)
-        except AmiError as error:
-            log.warning('the board is not fresh: %s', error)
-            return
-        self.board = fresh_board((read_event(message) for message in answer), self._now())
 
     def _state_changed(self, state: LinkState) -> None:
         log.info('AMI link %s', state.value)
-        if state is not LinkState.UP:
-            self.board = Board()                       # better nothing than what may be wrong

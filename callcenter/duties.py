@@ -19,15 +19,18 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
     from callcenter import expiring, watching
     from callcenter.call_back_places import Forgotten, call_back_round
+    from callcenter.clicking import click_rounds
     from callcenter.close_calling import close_calling_of
     from callcenter.faxing import fax_rounds
     from callcenter.faxing_out import forget_documents, sending_of
+    from callcenter.hooking import LANES, courier_of
     from callcenter.mailing import held_rounds, mail_rounds
     from callcenter.posting import postman_of
     from ticketing.finding.index import SearchIndex
     bring_in, poll = mail_rounds(serving)
     tell_of_held, expire_held = held_rounds(serving)
     faxes = fax_rounds(serving)
+    courier = courier_of(serving)
     return (
         Duty('mail in', 1.0, bring_in),
         Duty('imap', 30.0, poll),
@@ -40,7 +43,10 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),
         Duty('faxes', 1.0, faxes.work),
+        Duty('clicks to call', 2.0, click_rounds(serving)),
         Duty('post', 1.0, postman_of(serving).round),
+        *(Duty(f'webhooks, lane {lane}', 1.0, courier.round) for lane in range(1, LANES + 1)),
+        Duty('old events of webhooks', 600.0, courier.tidy),
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('faxes out', 2.0, sending_of(serving).round),
         Duty('documents of faxes', 3600.0, forget_documents(serving)),

@@ -21,17 +21,18 @@ from config.place import Place
 from config.values import Site
 from fax.modems import DOWN
 
-Told = tuple[Literal['ok', 'warning', 'bad'], str]
+Told = tuple[Literal['ok', 'warning', 'bad'], str, str]    # the last one is in Spanish, for the desk
 WAITS_TOO_LONG_S = 300
 ANSWERS_S = 3.0
 PEER = re.compile(r'^(\S+) +127\.0\.0\.1 .* (OK|LAGGED|UNREACHABLE|UNKNOWN)\b', re.MULTILINE)
+MODEM_STATES = {'idle': 'libre', 'receiving': 'recibiendo', 'sending': 'enviando'}
 OTHERS = {'/usr/bin/sendfax': 'sends faxes', '/usr/bin/tiffinfo': 'looks at received faxes'}
 
 
 def examine_fax(instance: Instance, site: Site) -> Iterator[Told]:
     """Everything that is looked at; one line when the site has no fax server."""
     if not site.fax_server.modems:
-        yield 'ok', 'this site has no fax server ([fax] modems in site.toml)'
+        yield 'ok', 'this site has no fax server ([fax] modems in site.toml)', 'Este sitio no tiene servidor de fax.'
         return
     yield from installed()
     yield from spool_in_order(instance.place)
@@ -44,44 +45,52 @@ def installed() -> Iterator[Told]:
     """The programs, and whether we may run them."""
     missing = [program for program in [*PROGRAMS.values(), *OTHERS] if not os.access(program, os.X_OK)]
     for program in missing:
-        yield 'bad', f'{program} is missing, and the fax server needs it: ./mesa up installs it, as root'
+        yield ('bad', f'{program} is missing, and the fax server needs it: ./mesa up installs it, as root',
+               f'Falta {program}, que el servidor de fax necesita. Ejecute ./mesa up como root: lo instala.')
     if not missing:
         why = lacking()
-        yield ('warning', why) if why else ('ok', 'the programs of the fax server are installed')
+        yield ('warning', why, f'El servidor de fax no puede trabajar: {why}') if why else (
+            'ok', 'the programs of the fax server are installed', 'Los programas del servidor de fax están instalados.')
 
 
 def spool_in_order(place: Place) -> Iterator[Told]:
     """The spool, whose owner, group and modes let both HylaFAX and Mesa work in it, and nobody else."""
     spool = place.fax_spool
     if not spool.is_dir():
-        yield 'warning', f"there is no {spool} yet, HylaFAX's spool: mesa up makes it"
+        yield ('warning', f"there is no {spool} yet, HylaFAX's spool: mesa up makes it",
+               f'Todavía no existe {spool}, la carpeta de HylaFAX. Ejecute mesa up.')
         return
     wrong = [*_wrong_folders(spool), *(f'{spool}/bin/{name} cannot be run' for name in SCRIPTS if not _runs(spool / 'bin' / name))]
     for text in wrong:
-        yield 'bad', f'{text}: mesa down, mesa up'
+        yield 'bad', f'{text}: mesa down, mesa up', f'Algo está mal en la carpeta de fax ({text}). Ejecute mesa down y mesa up.'
     if not wrong:
-        yield 'ok', f'{spool} is as HylaFAX and Mesa need it, with its hook'
+        yield 'ok', f'{spool} is as HylaFAX and Mesa need it, with its hook', 'La carpeta de HylaFAX está en orden.'
 
 
 def running(instance: Instance) -> Iterator[Told]:
     """The programs that should be at work now."""
     if why := state(instance.root).get('fax', {}).get('wrong'):
-        yield 'bad', why
+        yield 'bad', why, f'El servidor de fax no está en marcha: {why}'
         return
     port = instance.place.ports.hfaxd
-    yield ('ok', f'hfaxd answers on port {port}') if _greets(port) else (
-        'bad', f'hfaxd does not answer on port {port}, so no fax can be sent: see {instance.place.log}/hfaxd.log, and the system log')
+    yield ('ok', f'hfaxd answers on port {port}', 'El programa que envía faxes responde.') if _greets(port) else (
+        'bad', f'hfaxd does not answer on port {port}, so no fax can be sent: see {instance.place.log}/hfaxd.log, and the system log',
+        f'hfaxd no responde en el puerto {port} y no se pueden enviar faxes. Vea {instance.place.log}/hfaxd.log.')
     known = _peers(instance.place)
     for modem, now in zip(instance.place.modems(len(states_of(instance))), states_of(instance), strict=True):
         if now.state == DOWN:
             just_started = now.text.startswith('Initializing')
-            yield 'warning' if just_started else 'bad', f'modem {modem.name} takes no calls{" yet" if just_started else ""}: {now.text}'
+            yield ('warning' if just_started else 'bad', f'modem {modem.name} takes no calls{" yet" if just_started else ""}: {now.text}',
+                   f'El módem {modem.name} {"todavía no toma llamadas" if just_started else "no toma llamadas"}: {now.text}.')
         elif not modem.device.exists():
-            yield 'bad', f'modem {modem.name} has no device {modem.device}: see {instance.place.log}/modem-{modem.name}.log'
+            yield ('bad', f'modem {modem.name} has no device {modem.device}: see {instance.place.log}/modem-{modem.name}.log',
+                   f'El módem {modem.name} no tiene dispositivo. Vea {instance.place.log}/modem-{modem.name}.log.')
         elif known.get(modem.peer) != 'OK':
-            yield 'bad', f'Asterisk does not reach modem {modem.name}: iax2 show peers tells {known.get(modem.peer, "nothing of it")}'
+            yield ('bad', f'Asterisk does not reach modem {modem.name}: iax2 show peers tells {known.get(modem.peer, "nothing of it")}',
+                   f'Asterisk no alcanza el módem {modem.name}: iax2 show peers dice {known.get(modem.peer, "nada de él")}.')
         else:
-            yield 'ok', f'modem {modem.name} is {now.state}, and Asterisk reaches it'
+            yield ('ok', f'modem {modem.name} is {now.state}, and Asterisk reaches it',
+                   f'El módem {modem.name} está {MODEM_STATES.get(now.state, now.state)}.')
 
 
 def waiting(place: Place) -> Iterator[Told]:
@@ -90,7 +99,8 @@ def waiting(place: Place) -> Iterator[Told]:
     for folder in (place.fax_inbox, place.fax_spool / 'recvq'):
         late = [file.name for file in folder.glob('fax*.tif') if _modified(file) < before] if folder.is_dir() else []
         if late:
-            yield 'bad', f'{len(late)} received fax(es) wait in {folder} for over five minutes, {late[0]} first: see {place.log}/mesa.log'
+            yield ('bad', f'{len(late)} received fax(es) wait in {folder} for over five minutes, {late[0]} first: see {place.log}/mesa.log',
+                   f'{len(late)} faxes recibidos esperan en {folder} desde hace más de cinco minutos. Vea {place.log}/mesa.log.')
 
 
 def _wrong_folders(spool: Path) -> Iterator[str]:

@@ -17,6 +17,8 @@ import psycopg
 
 from storage import migrate
 from storage.types import utc_text
+from ticketing.finding.index import TOLD
+from ticketing.finding.words import document
 from ticketing.numbers import number_for
 from ticketing.opening import SERIES
 
@@ -30,6 +32,17 @@ CLIENTS = ('nopalera', 'quetzal', 'agave', 'copal')
 AGENTS = tuple(f'agente-{number}' for number in range(1, 21))
 GROUPS = ('nivel-2', 'soporte-erp')
 CATEGORIES = ('office', 'windows', 'mail', 'directory', 'conferencing', 'pdf', 'terminal', 'own', None)
+TROUBLES = ('No responde', 'No imprime', 'No abre', 'Se apaga', 'Marca error en', 'Va muy lento', 'Pide contraseña', 'Se bloqueó',
+            'No reconoce', 'Perdió la conexión con', 'Hace ruido', 'Muestra pantalla azul en')
+THINGS = ('la impresora de etiquetas', 'el correo', 'la computadora portátil', 'el monitor', 'la hoja de cálculo', 'el directorio',
+          'la videoconferencia', 'el lector de PDF', 'la terminal de ventas', 'el escáner de códigos', 'la red inalámbrica', 'el teclado',
+          'el servidor de archivos', 'la unidad compartida', 'el teléfono', 'la báscula', 'el navegador', 'la firma electrónica')
+PLACES = ('Aguascalientes', 'Cancún', 'Chihuahua', 'Culiacán', 'Guadalajara', 'Hermosillo', 'León', 'Mérida', 'Mexicali', 'Monterrey',
+          'Morelia', 'Oaxaca', 'Pachuca', 'Puebla', 'Querétaro', 'Saltillo', 'Tampico', 'Tijuana', 'Toluca', 'Torreón', 'Veracruz',
+          'Villahermosa', 'Xalapa', 'Zacatecas')
+NAMES = ('Alejandro', 'Beatriz', 'Carlos', 'Daniela', 'Eduardo', 'Fernanda', 'Gerardo', 'Isabel', 'José', 'Leticia', 'María', 'Óscar')
+FAMILIES = ('Ávila', 'Cárdenas', 'Domínguez', 'Escobedo', 'Fuentes', 'Gutiérrez', 'Hernández', 'Ibarra', 'Jiménez', 'López', 'Martínez',
+            'Núñez', 'Ortega', 'Peña', 'Ramírez', 'Sánchez', 'Téllez', 'Villarreal', 'Zúñiga')
 CLOSED = ('closed_verified',) * 16 + ('closed_unverified',) * 3 + ('cancelled',)
 
 FOLIO = ('id', 'number', 'opened_at', 'clock_starts', 'state', 'priority', 'kind', 'client', 'line', 'modality', 'site', 'linkedid',
@@ -38,7 +51,11 @@ FOLIO = ('id', 'number', 'opened_at', 'clock_starts', 'state', 'priority', 'kind
          'closed_at', 'solution', 'first_contact', 'next_look')
 ENTRY = ('folio_id', 'at', 'kind', 'by', 'text')
 CHANGE = ('folio_id', 'at', 'move', 'from_state', 'to_state', 'priority', 'by', 'reason')
+DOCUMENT = ('folio_id', 'words')
+TRIGGERED = ('folios', 'folio_entries')
 Moment = Callable[[datetime], Any]
+Tell = Callable[[str], object]
+Words = Callable[[Iterable[str]], str]
 Row = tuple[Any, ...]
 
 
@@ -62,56 +79,75 @@ class Past:
         return NOW - EVERY * (self.total - n + 1)
 
 
-def load(url: str, past: Past) -> None:
-    """Migrate an empty database and fill it. Indexes are made again at the end, which is faster than to keep them up."""
+def load(url: str, past: Past, search: bool = False, tell: Tell = lambda table: None) -> None:
+    """Migrate an empty database and fill it; `search`: also what full-text search finds folios by. `tell` hears of each table.
+
+    Indexes are made again at the end, which is faster than to keep them up.
+    """
     migrate.upgrade(url)
     if url.startswith('sqlite'):
-        _load_sqlite(Path(url.removeprefix('sqlite:///')), past)
+        _load_sqlite(Path(url.removeprefix('sqlite:///')), past, search, tell)
     else:
-        _load_postgres(url.replace('+psycopg', ''), past)
+        _load_postgres(url.replace('+psycopg', ''), past, search, tell)
 
 
-def _tables(past: Past, moment: Moment) -> Iterator[tuple[str, tuple[str, ...], Iterable[Row]]]:
+def _tables(past: Past, moment: Moment, words: Words | None) -> Iterator[tuple[str, tuple[str, ...], Iterable[Row]]]:
     yield 'folios', FOLIO, folio_rows(past, moment)
     yield 'folio_entries', ENTRY, entry_rows(past, moment)
     yield 'folio_changes', CHANGE, change_rows(past, moment)
+    if words is not None:
+        yield 'search_documents', DOCUMENT, ((row[0], words(documented(row))) for row in folio_rows(past, moment))
 
 
-def _load_sqlite(file: Path, past: Past) -> None:
+def _load_sqlite(file: Path, past: Past, search: bool, tell: Tell) -> None:
     connection = sqlite3.connect(file, isolation_level=None)
     for pragma in ('journal_mode=OFF', 'synchronous=OFF', 'cache_size=-200000', 'locking_mode=EXCLUSIVE'):
         connection.execute(f'PRAGMA {pragma}')
-    indexes = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
-                                 "AND tbl_name IN ('folios', 'folio_entries', 'folio_changes')").fetchall()
+    aside = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND (type = 'trigger' AND name GLOB "
+                               "'search_*' OR type = 'index' AND tbl_name IN ('folios', 'folio_entries', 'folio_changes'))").fetchall()
     connection.execute('BEGIN')
-    for name, _ in indexes:
-        connection.execute(f'DROP INDEX "{name}"')
-    for table, columns, rows in _tables(past, utc_text):
+    for kind, name, _ in aside:
+        connection.execute(f'DROP {kind} "{name}"')
+    for table, columns, rows in _tables(past, utc_text, ' '.join if search else None):
+        tell(table)
         connection.executemany(f'INSERT INTO {table} ({_names(columns)}) VALUES ({", ".join("?" * len(columns))})', rows)
-    for _, statement in indexes:
+    if search:
+        tell('search_index')
+        connection.execute("INSERT INTO search_index (search_index) VALUES ('rebuild')")
+    for _, _, statement in aside:
         connection.execute(statement)
     connection.execute('UPDATE counters SET last = ? WHERE name = ?', (past.total, SERIES))
     connection.execute('COMMIT')
     connection.close()
 
 
-def _load_postgres(address: str, past: Past) -> None:
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+def _load_postgres(address: str, past: Past, search: bool, tell: Tell) -> None:
+    with psycopg.connect(address, options='-c maintenance_work_mem=512MB') as connection, connection.cursor() as cursor:
         indexes = cursor.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('folios', 'folio_entries', 'folio_changes') "
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('folios', 'folio_entries', 'folio_changes', "
+            "'search_documents') "
             'AND indexname NOT IN (SELECT conname FROM pg_constraint)').fetchall()
         for name, _ in indexes:
             cursor.execute(psycopg.sql.SQL('DROP INDEX {}').format(psycopg.sql.Identifier(name)))
-        for table, columns, rows in _tables(past, lambda moment: moment):
+        for table in TRIGGERED:
+            cursor.execute(psycopg.sql.SQL('ALTER TABLE {} DISABLE TRIGGER USER').format(psycopg.sql.Identifier(table)))
+        for table, columns, rows in _tables(past, lambda moment: moment, _tsvector if search else None):
+            tell(table)
             with cursor.copy(f'COPY {table} ({_names(columns)}) FROM STDIN'.encode()) as copy:
                 for row in rows:
                     copy.write_row(row)
         for _, statement in indexes:
             cursor.execute(statement.encode())
+        for table in TRIGGERED:
+            cursor.execute(psycopg.sql.SQL('ALTER TABLE {} ENABLE TRIGGER USER').format(psycopg.sql.Identifier(table)))
         cursor.execute('UPDATE counters SET last = %s WHERE name = %s', (past.total, SERIES))
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute('VACUUM ANALYZE')           # which the server does by itself, later, as well as the next
         connection.execute('CHECKPOINT')
+
+
+def _tsvector(words: Iterable[str]) -> str:
+    return ' '.join(f"'{word}'" for word in words)
 
 
 def _names(columns: Iterable[str]) -> str:
@@ -133,7 +169,7 @@ def _head(past: Past, n: int, at: Any, state: str) -> Row:
     priority, kind = ('medium', 'low', 'high', 'medium')[dice >> 4 & 3], ('failure', 'failure', 'request')[dice % 3]
     return (n, number_for(n), at, at, state, priority, kind, CLIENTS[client], f'+5280055501{client:02}',
             ('standard', 'premium')[dice >> 6 & 1], 'Ciudad de México', f'bench-{past.total}-{n}', str(person),
-            f'Usuario Número {person}', f'+52555{person:07}', 'caller_id', dice % 50 == 0, CATEGORIES[dice % len(CATEGORIES)],
+            name_of(person), f'+52555{person:07}', 'caller_id', dice % 50 == 0, CATEGORIES[dice % len(CATEGORIES)],
             'en horario', False, 'phone')
 
 
@@ -145,7 +181,7 @@ def _open_row(past: Past, n: int, moment: Moment) -> Row:
     state = {'nobody': 'new', 'agent': ('in_progress', 'assigned', 'waiting')[dice // 200 % 3], 'group': 'assigned'}[holder]
     promised = None if state == 'waiting' else moment(opened + timedelta(hours=4 + dice % 48))
     person = _dice(n) % 997 + 10_001
-    return (*_head(past, n, moment(opened), state), holder, promised, 'La impresora de etiquetas no responde', f'u{person}@cliente.example',
+    return (*_head(past, n, moment(opened), state), holder, promised, summary_of(n), f'u{person}@cliente.example',
             agent, group, None, None, None, None, None, False, promised)
 
 
@@ -154,8 +190,26 @@ def _closed_row(past: Past, n: int, moment: Moment) -> Row:
     agent, person = AGENTS[dice % len(AGENTS)], _dice(n) % 997 + 10_001
     resolved, closed = moment(opened + timedelta(hours=3)), moment(opened + timedelta(hours=6))
     return (*_head(past, n, moment(opened), _closed_state(n)), 'agent', moment(opened + timedelta(hours=4 + dice % 48)),
-            'No abre el correo después de cambiar la contraseña', f'u{person}@cliente.example', agent, None, moment(opened), resolved,
+            summary_of(n), f'u{person}@cliente.example', agent, None, moment(opened), resolved,
             agent, closed, 'Se restableció la contraseña y se probó con el usuario', dice % 3 == 0, None)
+
+
+def name_of(person: int) -> str:
+    """The name of the user with an employee number; several have the same."""
+    return f'{NAMES[person % len(NAMES)]} {FAMILIES[person % len(FAMILIES)]} {FAMILIES[person // 19 % len(FAMILIES)]}'
+
+
+def summary_of(n: int) -> str:
+    """What a folio is about: words that many folios have, and the tag of a machine that few have."""
+    dice = _dice(n)
+    return (f'{TROUBLES[dice % len(TROUBLES)]} {THINGS[dice // 12 % len(THINGS)]} de {PLACES[dice // 216 % len(PLACES)]}, '
+            f'equipo MX{dice // 5184 % 100_000:05}')
+
+
+def documented(row: Row) -> tuple[str, ...]:
+    """The words of a folio's row, as the index has them."""
+    columns = dict(zip(FOLIO, row, strict=True))
+    return document(columns['client'], [columns.get(name) for name in TOLD], ())
 
 
 def entry_rows(past: Past, moment: Moment) -> Iterator[Row]:

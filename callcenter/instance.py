@@ -19,6 +19,7 @@ from callcenter.ports import free_ports, missing_ports, usual_ports
 from callcenter.provision import asterisk_prefix, triplet
 from config.place import Place, Ports, Secrets
 from config.values import Site
+from config.webhooks import all_hooks
 
 EXAMPLE = Path(__file__).resolve().parent.parent / 'config' / 'example'
 FOLDERS = ('applied', 'asterisk/run', 'asterisk/log/cdr-csv', 'asterisk/log/cdr-custom', 'asterisk/log/cel-custom', 'asterisk/db/keys',
@@ -84,12 +85,22 @@ class Instance:
         file = self.root / 'secrets.toml'
         with locked(self.root / 'run' / 'create.lock'):
             known = tomllib.loads(file.read_text()) if file.exists() else {}
-            complete = _completed(known, site.agents)
+            complete = _completed(known, site.agents, all_hooks(site))
             if complete != known:
                 write_whole(file, _secrets_text(complete), mode=0o600)
         ami, mail = complete['ami'], complete['mail']
         return Secrets(ami['mesa'], ami['probe'], complete['agents'], ami['dialer'], mail['key'], mail['smtp'], mail['imap'],
-                       **complete['fax'], ami_desk=ami['desk'], web_phones=complete['web_phones'])
+                       **complete['fax'], ami_desk=ami['desk'], web_phones=complete['web_phones'], webhooks=complete['webhooks'])
+
+    def renew_webhook_secret(self, site: Site, key: str) -> str:
+        """A new secret for a webhook ('client/name'), which signs everything from now on."""
+        self.secrets(site)
+        file = self.root / 'secrets.toml'
+        with locked(self.root / 'run' / 'create.lock'):
+            known = tomllib.loads(file.read_text())
+            known['webhooks'][key] = _webhook_secret()
+            write_whole(file, _secrets_text(known), mode=0o600)
+        return str(known['webhooks'][key])
 
 
 def _read(root: Path, file: Path) -> Instance:
@@ -132,18 +143,24 @@ def _complete(file: Path, free: bool) -> None:
         write_whole(file, new)
 
 
-def _completed(known: Mapping[str, Any], logins: Iterable[str]) -> dict[str, dict[str, str]]:
+def _completed(known: Mapping[str, Any], logins: Iterable[str], hooks: Iterable[str]) -> dict[str, dict[str, str]]:
     """All passwords that are needed; the known ones unchanged, the missing ones made now."""
-    ami, mail, fax_server = (known.get(table, {}) for table in ('ami', 'mail', 'fax'))
+    ami, mail, fax_server, webhooks = (known.get(table, {}) for table in ('ami', 'mail', 'fax', 'webhooks'))
     everyone = tuple(logins)
     return {'ami': {name: ami.get(name) or secrets.token_urlsafe(24) for name in ('mesa', 'probe', 'dialer', 'desk')},
             'mail': {'key': mail.get('key') or secrets.token_urlsafe(32), 'smtp': mail.get('smtp', ''), 'imap': mail.get('imap', '')},
             'fax': {name: fax_server.get(name) or secrets.token_urlsafe(24) for name in ('fax_modem', 'hfaxd')},
-            **{table: _with_missing(known.get(table, {}), everyone) for table in ('agents', 'web_phones')}}
+            **{table: _with_missing(known.get(table, {}), everyone) for table in ('agents', 'web_phones')},
+            'webhooks': dict(webhooks) | {key: _webhook_secret() for key in hooks if key not in webhooks}}
 
 
 def _with_missing(passwords: Mapping[str, str], logins: Iterable[str]) -> dict[str, str]:
     return dict(passwords) | {login: secrets.token_urlsafe(12) for login in logins if login not in passwords}
+
+
+def _webhook_secret() -> str:
+    """Its beginning says what it is, to whoever finds it where it should not be."""
+    return f'whsec_{secrets.token_urlsafe(32)}'
 
 
 def _secrets_text(tables: Mapping[str, Mapping[str, str]]) -> str:

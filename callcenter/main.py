@@ -27,6 +27,7 @@ COMMANDS = {
     'escalation': ('callcenter.commands.escalation:escalation', 'List and acknowledge escalations.'),
     'problem': ('callcenter.commands.problem:problem', 'Failures that concern many folios.'),
     'outbox': ('callcenter.commands.outbox:outbox', 'See the letters that wait, left or failed; send again, or drop.'),
+    'webhook': ('callcenter.commands.webhook:webhook', "What clients' own systems hear: how it stands, secrets, a test."),
     'mail': ('callcenter.commands.mail:mail', 'See the e-mail that came in, decide about it; preview what goes out.'),
     'recording': ('callcenter.commands.recording:recording', 'List and copy recordings and attachments; every copy is logged.'),
     'privacy': ('callcenter.commands.privacy:privacy', 'What is held about a person: export and erasure (ARCO).'),

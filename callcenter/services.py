@@ -21,7 +21,7 @@ log = logging.getLogger('mesa')
 MAX_CALLS = 120
 STANDING_EVERY_S = 0.3
 HOURS_EVERY_S = 3600.0
-THREADS = 24                                           # of the reactor's pool: every duty may be at work at once, and pages besides
+THREADS = 28                                           # of the reactor's pool: every duty may be at work at once, and pages besides
 
 
 def run(instance: Instance, what: str) -> None:
@@ -58,9 +58,9 @@ class Serving:
         site = self.standing().site
         self.clock = instance.clock(site)
         self.db = Database(instance.database_url, patience_s=1.0)
-        self.folios = FolioBook(self.db)
+        self.folios = FolioBook(self.db, self.hooks_of)
         self.dialer = Dialer(reactor, ('127.0.0.1', instance.place.ports.ami), ('dialer', instance.secrets(site).ami_dialer))
-        overrides = OverridesInForce(Overrides(self.db), override_stamp(instance.root))
+        self.overrides = overrides = OverridesInForce(Overrides(self.db), override_stamp(instance.root))
         self.lifecycle = LifeCycle(self.db, lambda: self.standing().site)
         self.close_calls = CloseCalls(self.db, self.lifecycle, lambda: self.standing().site, overrides)
         self.office = Office(
@@ -101,6 +101,7 @@ class Serving:
                           max_calls=int(os.environ.get('MESA_MAX_CALLS', MAX_CALLS)))
 
     def listener_service(self) -> Any:
+        from ami_listener.call_news import CallNews
         from ami_listener.service import ListenerService
         from callcenter.afterwards import Afterwards
         place = self.instance.place
@@ -108,7 +109,7 @@ class Serving:
         return ListenerService(
             self.reactor, self.db, place.asterisk_log, ('127.0.0.1', place.ports.ami), ('mesa', secrets.ami_mesa), self.clock.now,
             folios=Afterwards(self.office, place.recordings, lambda moment: self.clock.set_to() or moment),
-            login_of=self.login_of)
+            login_of=self.login_of, tell=CallNews(lambda: self.standing().site))
 
     def mail_door_service(self) -> Any:
         """E-mail in, by LMTP on loopback: the site's own mail server stands in front of it."""
@@ -128,6 +129,11 @@ class Serving:
         """Figures for Prometheus, on loopback alone."""
         from callcenter.metrics import MetricsService, registry_of
         return MetricsService(self.reactor, registry_of(self), '127.0.0.1', self.instance.place.ports.metrics)
+
+    def hooks_of(self, client: str) -> Any:
+        """The webhooks of a client, by the site in force."""
+        from config.webhooks import hooks_of
+        return hooks_of(self.standing().site.clients.get(client))
 
     def start_duties(self) -> None:
         """Begin the rounds of the table of duties."""

@@ -45,6 +45,7 @@ from config.check_service import (
     own_calls_have_a_way_out,
     somebody_supervises,
 )
+from config.check_webhooks import pops_lead_somewhere, webhooks_ask_for_events, webhooks_lead_to_the_client
 from config.load import Reading
 from config.problems import Problem
 from config.values import Site
@@ -85,6 +86,9 @@ CHECKS: tuple[Check, ...] = (
     ladders_ascend,
     contacts_can_answer,
     own_calls_have_a_way_out,
+    webhooks_lead_to_the_client,
+    webhooks_ask_for_events,
+    pops_lead_somewhere,
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from config import shapes
 from config.documents import Document, Findings, read_document
 from config.load_service import policy_read
-from config.load_support import applications, contact, escalation, groups, modality_policies
+from config.load_support import applications, contact, escalation, groups, modality_policies, screen_pop, webhooks
 from config.site_files import Unreadable, names_in, read_bytes
 from config.users_csv import read_users
 from config.values import Application, Category, Client, Line, Modality, Policy, User, Where
@@ -58,8 +58,11 @@ def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Poli
         escalation=escalation(document, key, shape),
         modality_policies=modality_policies(document, shape, own),
         mail_address=shape.mail_address.lower(),
+        notes=tuple(shape.notes),
         mail_domains=frozenset(domain.lower() for domain in shape.mail_domains),
-        mail_line=document.phone(('mail_line',), shape.mail_line) if shape.mail_line else None)
+        mail_line=document.phone(('mail_line',), shape.mail_line) if shape.mail_line else None,
+        webhooks=webhooks(document, shape),
+        screen_pop=screen_pop(document, shape))
 
 
 def _users(found: Findings, key: str) -> tuple[User, ...]:

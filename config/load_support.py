@@ -8,7 +8,7 @@ from config.documents import Document
 from config.load_service import policy_read
 from config.site_files import is_on_file
 from config.toml_lines import KeyPath
-from config.values import LADDER, Application, Contact, EscalationStep, Modality, Policy, ResolverGroup
+from config.values import LADDER, Application, Contact, EscalationStep, Modality, Policy, ResolverGroup, Webhook
 
 
 def contact(document: Document, shape: shapes.ClientFile) -> Contact | None:
@@ -85,3 +85,22 @@ def modality_policies(document: Document, shape: shapes.ClientFile, own: Policy)
             continue
         read[Modality(name)] = policy_read(document, values, own, ('modality_policy', name))
     return read
+
+
+def webhooks(document: Document, shape: shapes.ClientFile) -> tuple[Webhook, ...]:
+    """Where the client's own systems hear of things; of two with one name the first is kept."""
+    read: dict[str, Webhook] = {}
+    for path, hook in document.elements(shapes.WebhookShape, shape.webhook, 'webhook'):
+        if hook.name in read:
+            document.problem((*path, 'name'), f'there is already a webhook {hook.name!r}: choose another name')
+            continue
+        read[hook.name] = Webhook(hook.name, hook.url, tuple(hook.events), hook.loopback, document.where(*path))
+    return tuple(read.values())
+
+
+def screen_pop(document: Document, shape: shapes.ClientFile) -> str:
+    """The screen-pop URL; '' when none is written."""
+    if shape.screen_pop is None:
+        return ''
+    read = document.shaped(shapes.ScreenPopShape, shape.screen_pop, ('screen_pop',))
+    return read.url if read is not None else ''

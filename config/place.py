@@ -65,6 +65,7 @@ class Secrets:
     hfaxd: str = field(default='', repr=False)         # of the user `mesa` of HylaFAX's clients
     ami_desk: str = field(default='', repr=False)
     web_phones: Mapping[str, str] = field(default_factory=dict, repr=False)     # of the agents' browsers, by login
+    webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)      # by 'client/name'; they sign what receivers get
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ STATES = Literal['AGU', 'BCN', 'BCS', 'CAM', 'CHH', 'CHP', 'CMX', 'COA', 'COL', 
 # Line breaks and other control characters would end a value in Asterisk's files.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]
 Perhaps = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r'^[^\x00-\x1f\x7f]*$')]    # '' means none
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r'^[^\x00-\x1f\x7f]*$')]
 Key = Annotated[str, StringConstraints(pattern=r'^[0-9]$')]
 Name = Annotated[str, StringConstraints(pattern=r'^[a-z0-9][a-z0-9-]{0,39}$')]
 Tables = list[dict[str, Any]]
@@ -242,6 +243,7 @@ class ClientFile(Shape):
     mail_address: Perhaps = ''
     mail_domains: list[Text] = []
     mail_line: Text | None = None
+    notes: list[Text] = []
     contact: dict[str, Any] | None = None
     line: Tables = []
     category: Tables = []
@@ -249,6 +251,8 @@ class ClientFile(Shape):
     application: Tables = []
     escalation: Tables = []
     modality_policy: dict[str, Any] = {}
+    webhook: Tables = []
+    screen_pop: dict[str, Any] | None = None
 
 
 class LineShape(Shape):
@@ -271,6 +275,21 @@ class CategoryShape(Shape):
     name: Annotated[str, StringConstraints(pattern=r'^[a-z0-9-]{1,40}$')]
     title: Text
     prompt: Text
+
+
+class WebhookShape(Shape):
+    """[[webhook]] of a client"""
+
+    name: Name
+    url: Url
+    events: list[Text]
+    loopback: bool = False
+
+
+class ScreenPopShape(Shape):
+    """[screen_pop] of a client"""
+
+    url: Url
 
 
 class ContactShape(Shape):

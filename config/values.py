@@ -336,6 +336,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """Where one of a client's own systems hears of calls, folios and faxes; `config.webhooks` says what may stand in it."""
+
+    name: str
+    url: str
+    events: tuple[str, ...]                           # 'folio.opened', 'call.*', '*'
+    loopback: bool = False                            # it may be this machine itself, in the clear, too
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
 class Client:
     """A company that contracted the help desk."""
 
@@ -358,7 +369,10 @@ class Client:
     modality_policies: Mapping[Modality, Policy] = field(default_factory=dict)
     mail_address: str = ''                            # the client's help-desk address (mission.md 4.8)
     mail_domains: frozenset[str] = frozenset()        # of the client's own people
+    notes: tuple[str, ...] = ()                       # Spanish: what an agent should know of the contract, shown beside its folios
     mail_line: str | None = None                      # the line whose calendar and modality e-mail follows; None: the ordinary one
+    webhooks: tuple[Webhook, ...] = ()
+    screen_pop: str = ''                              # a template of `config.screen_pop`; '': agents' browsers open nothing
 
     def policy_of(self, modality: Modality) -> Policy:
         """The contract parameters of one modality (mission.md 4.5)."""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, TextClause, exists, func, inse
 
 from config.values import Site
 from fax.arrival import Arrival
+from fax.hooks import announce_fax
 from fax.policy import fax_line
 from fax.tables import WORKED_ON as IN_WORK
 from fax.tables import fax_events, faxes
@@ -49,7 +50,9 @@ class FaxBook:
                 client=line.client if line else None, received_at=received_at, state=FaxState.RECEIVED.value, damage=[],
                 **{name: getattr(arrival, name) for name in _OF_ARRIVAL}))
             add_event(connection, id_, FaxState.RECEIVED, MESA, _told(arrival), now)
-            return _one(connection, faxes.c.id == id_)
+            facsimile = _one(connection, faxes.c.id == id_)
+            announce_fax(connection, site, facsimile, now)
+            return facsimile
 
     def get(self, reference: str) -> Fax:
         """One fax. Raises UnknownFax."""

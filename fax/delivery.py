@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from config.values import Line, Site
 from fax.books import MESA, FaxBook, rows, step
+from fax.hooks import announce_fax
 from fax.notices import alerts, delivery
 from fax.tables import faxes
 from fax.values import Fax, FaxState
@@ -66,7 +67,10 @@ class Deliveries:
         with self._book.db.write() as connection:
             if letter.state == Sending.SENT.value:
                 told = f'lo aceptó el servidor de correo de {facsimile.recipient}' + (' (posible duplicado)' if letter.doubts else '')
-                return step(connection, facsimile, FaxState.SENT, told, now, finished_at=letter.finished_at or now)
+                sent = step(connection, facsimile, FaxState.SENT, told, now, finished_at=letter.finished_at or now)
+                if sent:
+                    announce_fax(connection, self._site(), replace(facsimile, state=FaxState.SENT), now)
+                return sent
             why = WHY.get(Sending(letter.state)) or f'{facsimile.recipient} no lo recibió: {letter.last_error or "sin explicación"}'
             return self._undelivered(connection, facsimile, Sending(letter.state), why, now)
 
@@ -81,6 +85,8 @@ class Deliveries:
         else:
             done = step(connection, facsimile, FaxState.UNDELIVERED, why, now, problem=why)
             told = why
+            if done:
+                announce_fax(connection, site, replace(facsimile, state=FaxState.UNDELIVERED), now)
         if done:
             log.warning('fax %s did not reach its account', facsimile.reference)
             send(connection, alerts(facsimile, site, f'undelivered:{facsimile.deliveries}', told), site, now, now)

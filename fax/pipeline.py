@@ -18,6 +18,7 @@ from config.values import Line, Override, Site
 from fax.books import OF_NOBODY, FaxBook, step
 from fax.conversion.convert import Unconvertible, convert, count
 from fax.delivery import queue
+from fax.hooks import announce_fax
 from fax.notices import alerts, pdf_name, rejection
 from fax.policy import judge, may_leave, policy_of, release_at
 from fax.spool import Found, Spool
@@ -200,6 +201,7 @@ class Pipeline:
             done = step(connection, facsimile, FaxState.REJECTED, told, now, pages=pages, finished_at=now)
             if done:
                 send(connection, [rejection(replace(facsimile, pages=pages), line, site)], site, now, now)
+                announce_fax(connection, site, replace(facsimile, state=FaxState.REJECTED, pages=pages), now)
             return done
 
     def _quarantine(self, facsimile: Fax, why: str, now: datetime) -> bool:

@@ -57,8 +57,8 @@ def test_only_so_many_gone_callers_are_remembered() -> None:
 def test_agents() -> None:
     busy = MemberState('soporte', 'ana', 'PJSIP/1001', 'in_call', False, '')
     paused = MemberState('soporte', 'ana', 'PJSIP/1001', 'free', True, 'comida')
-    assert told(busy, paused).seats == {'soporte': {'ana': Seat('free', True, 'comida')}}
-    assert told(busy, MemberGone('soporte', 'ana'), MemberGone('soporte', 'ana')).seats == {'soporte': {}}
+    assert told(busy, paused).seats == {'soporte': {'PJSIP/1001': Seat('ana', 'free', True, 'comida')}}
+    assert told(busy, MemberGone('soporte', 'ana', 'PJSIP/1001'), MemberGone('soporte', 'ana', 'PJSIP/1001')).seats == {'soporte': {}}
 
 
 def test_an_answer_to_queue_status_is_a_fresh_picture() -> None:

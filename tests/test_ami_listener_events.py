@@ -37,7 +37,7 @@ READ = [
      MemberState('soporte', 'ana', 'PJSIP/1001', 'free', True, 'comida')),
     ({'Event': 'QueueMember', 'Queue': 'soporte', 'Name': 'ana', 'Location': 'PJSIP/1001', 'Status': '77', 'Paused': '0'},
      MemberState('soporte', 'ana', 'PJSIP/1001', 'unknown', False, '')),
-    ({'Event': 'QueueMemberRemoved', **MEMBER}, MemberGone('soporte', 'ana')),
+    ({'Event': 'QueueMemberRemoved', **MEMBER}, MemberGone('soporte', 'ana', 'PJSIP/1001')),
     ({'Event': 'Hangup', **CALLER, 'Cause': '16'}, ChannelGone('1.1', '1.0')),
     ({'Event': 'FullyBooted', 'Status': 'Fully Booted'}, Booted()),
 ]
@@ -75,5 +75,5 @@ def test_reading_never_raises(name: str, headers: dict[str, Any]) -> None:
 
 def test_asterisk_sends_what_is_read() -> None:
     template = (TEMPLATES / 'manager.conf.j2').read_text()
-    only_in_answers = {'QueueEntry', 'QueueMember'}
+    only_in_answers = {'QueueEntry', 'QueueMember', 'QueueParams', 'CoreShowChannel'}
     assert {name for name in READERS if f"'{name}'" in template} == set(READERS) - only_in_answers

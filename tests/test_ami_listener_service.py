@@ -12,7 +12,7 @@ from ami_listener.call_log import CallLog, CallRecord
 from ami_listener.connection import LinkState, Pace
 from ami_listener.service import ListenerService
 from storage.engine import Database
-from tests.fake_ami import FakeAmi, fake_ami, message, reply
+from tests.fake_ami import FakeAmi, fake_ami, message
 from tests.recorded_calls import RECORDED
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
@@ -69,14 +69,6 @@ async def happens(event: threading.Event) -> None:
     assert await asyncio.get_running_loop().run_in_executor(None, event.wait, 20)
 
 
-def status(headers: dict[str, str]) -> bytes:
-    action_id = headers['ActionID']
-    return b''.join([
-        reply(headers, 'Success', EventList='start'),
-        message(Event='QueueEntry', ActionID=action_id, Queue='soporte', Uniqueid='1.1', CallerIDNum='5555550101', Position='1', Wait='7'),
-        message(Event='QueueStatusComplete', ActionID=action_id, EventList='Complete')])
-
-
 def test_calls_get_into_the_books_and_their_folios_are_made(db: Database, tmp_path: Path) -> None:
     async def scene() -> None:
         async with fake_ami() as server, desk(db, tmp_path, server) as running:
@@ -101,27 +93,6 @@ def test_the_books_need_no_link(db: Database, tmp_path: Path) -> None:
             while running.service.link_state is not LinkState.DENIED:
                 await asyncio.sleep(0.01)
     asyncio.run(scene())
-
-
-def test_the_board_is_fresh_after_every_login_and_empty_without_a_link(db: Database, tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with fake_ami() as server:
-            server.answers['QueueStatus'] = status
-            async with desk(db, tmp_path, server) as running:
-                await _waiting(running, ['1.1'])
-                server.say(message(Event='QueueCallerJoin', Queue='soporte', Uniqueid='2.2', CallerIDNum='', Position='2'))
-                await _waiting(running, ['1.1', '2.2'])
-                await server.stop()
-                await _waiting(running, [])
-                await server.start()
-                await _waiting(running, ['1.1'])
-    asyncio.run(scene())
-
-
-async def _waiting(running: Desk, expected: list[str]) -> None:
-    async with asyncio.timeout(10):
-        while [caller.uniqueid for caller in running.service.board.callers('soporte')] != expected:
-            await asyncio.sleep(0.01)
 
 
 def test_trouble_with_the_database_is_only_a_delay(db: Database, tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ def test_asterisklint_does_not_know_asterisk_22(opinion: Callable[[str], list[ob
 def test_asterisklint_is_believed_when_the_running_asterisk_lacks_it_too(instance: Instance, site: Site) -> None:
     text = '[custom-own]\nexten => 1,1,WaitDigit(3)\n same => n,NoOp(${TRIMM( x )})\n same => n,NoOp(${TRIM( x )})\n same => n,Hangup()\n'
     files = render(replace(site, fragments={'custom/own.conf': text}), instance.place, hidden(site))
-    offered = Offered(frozenset({'WaitDigit', 'NoOp'}), frozenset({'TRIM', 'IAXPEER'}))
+    offered = Offered(frozenset({'WaitDigit', 'NoOp'}), frozenset({'TRIM', 'IAXPEER', 'CHANNEL_EXISTS'}))
     assert [(problem.where.line, problem.where.key) for problem in second_opinion(files, offered)] == [(3, 'E_FUNC_MISSING')]
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from callcenter.calendar_view import render_year, year_facts
+from callcenter.calendar_view import render_year
+from config.calendar_year import year_facts
 from config.hours import open_seconds, zone
 from config.values import Calendar, DatedHoliday, HolidayBook, Override, OverrideState, Span, Where
 

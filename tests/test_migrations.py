@@ -19,6 +19,9 @@ from storage.engine import Database
 from storage.tables import metadata
 from storage.types import UtcDateTime
 from tests.test_ticketing_folios import report
+from ticketing.finding.index import SearchIndex
+from ticketing.finding.search import Search
+from ticketing.finding.viewers import Viewer
 from ticketing.folios import FolioBook
 from ticketing.lists import FolioLists
 from ticketing.numbers import number_for
@@ -163,6 +166,25 @@ def test_folios_and_their_timelines_survive_the_way_up_and_down(empty_url: str) 
 
     migrate.upgrade(empty_url)
     assert [rows(database, question) for question in OLD_QUESTIONS] == after
+    database.close()
+
+
+def test_folios_that_were_there_before_the_search_are_found_after_it(empty_url: str) -> None:
+    migrate.upgrade(empty_url, '0005')
+    database = Database(empty_url, patience_s=10.0)
+    put_old_folios(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE folios SET summary = 'Báscula rota' WHERE id = 2"))
+    migrate.upgrade(empty_url)
+    search, viewer = Search(database), Viewer('ana')
+    assert [hit.item.number for hit in search.search('bascula', viewer).page.items] == [number_for(2)]     # few: the search does it itself
+    assert SearchIndex(database).finish() == 0
+    database.close()
+
+    migrate.downgrade(empty_url, '0005')
+    migrate.upgrade(empty_url)
+    assert SearchIndex(database).finish() == 2
+    assert [hit.item.number for hit in search.search('rotas', viewer).page.items] == [number_for(2)]
     database.close()
 
 

@@ -177,6 +177,13 @@ def _side_tables(world: World, ids: list[int], mates: int) -> None:
     posted('abandoned', ids[1], 'ana@mesa.example', 'sending', SECRET, lease_until=NOW - timedelta(minutes=9))
     posted('elsewhere', mates, MATE.email, 'sent', 'Se cambió el cable')
     posted('progress', None, HIM.email.upper(), 'failed', 'problema')
+    for n, (state, subject, folio_id, number) in enumerate((
+            ('sent', 'folio:1', ids[0], HIM.phones[0]), ('waiting', 'folio:1', ids[0], HIM.phones[0]), ('failed', 'call:1.2', None, CELL),
+            ('sending', 'call:1.1', None, HIM.phones[0]), ('sent', 'fax:F1', None, HIM.phones[0]),
+            ('sent', 'folio:2', mates, HIM.phones[0]))):
+        world.put(tables.webhook_deliveries, key=f'k{n}', event_id=f'evt_{n}', client='nopalera', webhook='crm', type='x', subject=subject,
+                  sequence=n, folio_id=folio_id, payload={'data': {'ani': number}}, state=state, tries=1, created_at=NOW,
+                  last_error=f'HTTP 400: who is {number}?', lease_until=NOW - timedelta(minutes=9) if state == 'sending' else None)
     raw = hashlib.sha256(f'From: {HIM.email}\n\n{SECRET}'.encode()).hexdigest()
     world.put(tables.messages_in, message_id='<1.inigo.zaldivar@nopalera.example>', sha256=raw, received_at=NOW, client='nopalera',
               folio_id=ids[2], sender=HIM.email, subject=SECRET, outcome='opened', reason=f'opened for {HIM.email}')
@@ -220,6 +227,7 @@ def world(db: Database, site: Site, tmp_path: Path) -> World:
 def test_the_traces_are_there_before(world: World) -> None:
     places = {trace.partition(':')[0] for trace in world.traces()}
     assert {'users.name', 'folios.user_name', 'folios.caller_number', 'folios.rule', 'folio_entries.text', 'folio_entries.by',
+            'webhook_deliveries.payload', 'webhook_deliveries.last_error',
             'outbox.payload', 'outbox.recipient', 'messages_in.sender', 'messages_in.message_id', 'close_calls.comment',
             'call_notes.employee_number', 'call_backs.number', 'outbound_calls.number', 'status_inquiries.key', 'problems.title',
             'visits.reason', 'folio_changes.reason', 'journal.line', 'calls.ani'} <= places
@@ -228,7 +236,8 @@ def test_the_traces_are_there_before(world: World) -> None:
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:
     counts = world.erase()
     assert world.traces() == []
-    assert [counts[what] for what in ('folios', 'files', 'letters', 'outbox', 'journal', 'calls')] == [3, 3, 2, 4, 4, 2]
+    assert [counts[what] for what in ('folios', 'files', 'letters', 'outbox', 'journal', 'calls', 'webhook_deliveries')] == [
+        3, 3, 2, 4, 4, 2, 4]
 
 
 def test_what_the_statement_counts_and_other_people_stay(world: World) -> None:
@@ -382,6 +391,22 @@ def test_a_call_in_progress_is_waited_for(world: World) -> None:
     assert list(world.all_texts()) == before
 
 
+def test_an_event_on_its_way_to_the_client_is_waited_for(world: World) -> None:
+    with world.db.write() as connection:
+        connection.execute(update(tables.webhook_deliveries).where(tables.webhook_deliveries.c.state == 'sending').values(
+            lease_until=NOW + timedelta(minutes=2)))
+    with pytest.raises(NotAllowed, match='on its way to webhook crm'):
+        world.erase()
+    with world.db.write() as connection:
+        connection.execute(update(tables.webhook_deliveries).where(tables.webhook_deliveries.c.state == 'sending').values(
+            state='sent', lease_until=None))
+    world.erase()
+    assert world.traces() == []
+    with world.db.read() as connection:
+        assert set(connection.scalars(select(tables.webhook_deliveries.c.state).where(
+            tables.webhook_deliveries.c.subject.in_(('folio:1', 'call:1.2'))))) == {'sent', 'dropped'}
+
+
 def test_a_letter_on_its_way_is_waited_for(world: World) -> None:
     with world.db.write() as connection:
         connection.execute(update(tables.outbox).where(tables.outbox.c.key == 'abandoned').values(lease_until=NOW + timedelta(minutes=5)))
@@ -451,7 +476,8 @@ def test_somebody_who_never_was_on_the_list_is_erased_by_his_address(world: Worl
 def test_everything_that_is_held_is_told(world: World) -> None:
     held = world.eraser.look(world.client, '7412589')
     assert held.counts == {'user': 2, 'folios': 3, 'folio_entries': 12, 'folio_changes': 1, 'folio_files': 3, 'close_calls': 1, 'visits': 1,
-                           'messages_in': 2, 'outbox': 4, 'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1}
+                           'messages_in': 2, 'outbox': 4, 'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1,
+                           'webhook_deliveries': 4}
     assert MATE.name not in str(held.sections)
     with world.db.read() as connection:
         told = calls_about(connection, held.subject.mentions, held.calls, [row['number'] for row in held.sections['folios']])

@@ -100,12 +100,13 @@ class ClicksToCall:
         """Note how such a call ended, one of ENDED; False when that is known already, or it was none of ours."""
         o = outbound_calls.c
         with self._db.write() as connection:
-            found = connection.execute(select(o.id, o.folio_id).where(
+            found = connection.execute(select(o.id, o.folio_id, o.number).where(
                 o.linkedid == linkedid, o.kind == KIND, o.ended_at.is_(None)).with_for_update()).first()
             if found is None:
                 return False
             connection.execute(update(outbound_calls).where(o.id == found.id).values(ended_at=now, outcome=outcome))
-            add_entry(connection, found.folio_id, EntryKind.CALL, ENDED.get(outcome, outcome), 'mesa', now, linkedid)
+            told = f'llamada a {national(found.number)}: {ENDED.get(outcome, outcome)}'
+            add_entry(connection, found.folio_id, EntryKind.CALL, told, 'mesa', now)
             return True
 
     def in_flight(self) -> tuple[tuple[str, datetime], ...]:

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Select, insert, select, update
 from storage.engine import Database
 from ticketing.damm import is_valid
 from ticketing.folio_rows import FOLIO, add_entry, folio_of, id_of, locked
+from ticketing.hooks.announce import HooksOf, nobody_listens
 from ticketing.opening import Openings, Receipt, Wanted
 from ticketing.tables import folio_entries, folio_files, folios
 from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio, Report, State, TicketingError, UnknownFolio
@@ -17,10 +18,14 @@ __all__ = ['Entry', 'EntryKind', 'Folio', 'FolioBook', 'Report', 'State', 'Ticke
 
 
 class FolioBook:
-    """All folios of one database. Every method is one transaction and raises DatabaseUnavailable when that cannot be had in time."""
+    """All folios of one database. Every method is one transaction and raises DatabaseUnavailable when that cannot be had in time.
 
-    def __init__(self, db: Database) -> None:
+    `hooks_of` says which of a client's own systems hear of new folios.
+    """
+
+    def __init__(self, db: Database, hooks_of: HooksOf = nobody_listens) -> None:
         self._db = db
+        self._hooks_of = hooks_of
         self._openings = Openings(db)
 
     def open(self, report: Report, now: datetime, receipt: Receipt | None = None) -> Folio:
@@ -28,7 +33,7 @@ class FolioBook:
 
         A call opens one folio, ever: for a call that has one already, that one is answered (mission.md 3.3).
         """
-        folio = self._openings.open(Wanted(report, now, receipt))
+        folio = self._openings.open(Wanted(report, now, receipt, self._hooks_of(report.client)))
         if folio is None and report.call is not None:
             folio = self._one(FOLIO.where(folios.c.linkedid == report.call))
         if folio is None:
@@ -165,7 +170,8 @@ def _heard(version: str, accepted: bool) -> str:
 
 
 _ENTRIES = select(
-    folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid
+    folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid,
+    folio_entries.c.id
 ).order_by(folio_entries.c.id)
 
 

@@ -18,8 +18,11 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
+from config.values import Webhook
 from storage.engine import Database, DatabaseUnavailable, driver_of
 from storage.types import utc_text
+from ticketing.hooks.announce import announce
+from ticketing.hooks.events import folio_news
 from ticketing.numbers import number_for
 from ticketing.tables import counters, folio_entries, folios, outbox
 from ticketing.values import EntryKind, Folio, Report, Sending, State
@@ -47,11 +50,12 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A folio to be opened: its facts, the moment, and the letter that goes with it."""
+    """A folio to be opened: its facts, the moment, the letter that goes with it, and who else is told."""
 
     report: Report
     now: datetime
     receipt: Receipt | None = None
+    hooks: Sequence[Webhook] = ()            # of the folio's client
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def _statements(dialect: str) -> _Statements:
 
 
 def store(connection: Connection, wanted: Sequence[Wanted]) -> list[Folio | None]:
-    """Store one folio for each that is wanted, with its letter; None in place of one whose call has a folio already.
+    """Store one folio for each that is wanted, with its letter and its events; None in place of one whose call has a folio already.
 
     Numbers are taken first: the lock on their row makes what is then read about calls true until the transaction ends.
     """
@@ -103,6 +107,8 @@ def store(connection: Connection, wanted: Sequence[Wanted]) -> list[Folio | None
                                      'text': report.rule, 'linkedid': None})
         if one.receipt is not None:
             cursor.execute(words.letter, _letter_row(n, folio, one.receipt, moment))
+        if one.hooks:
+            announce(connection, one.hooks, folio_news(None, folio, n), now)
         opened.append(folio)
     cursor.close()
     return opened

@@ -184,6 +184,34 @@ outbox = Table(
     Index('outbox_of_folio', 'folio_id'),
 )
 
+# What a client's own systems are to hear, one row for each event and each webhook that asked for it. A table of its own: a receiver that is
+# down for days fills it, and no letter may wait behind that.
+webhook_deliveries = Table(
+    'webhook_deliveries', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('key', String(320), nullable=False, unique=True),              # webhook and natural key: the same cause is told once
+    Column('event_id', String(40), nullable=False),                       # made once, before it is used; the same for all webhooks
+    Column('client', String(64), nullable=False),
+    Column('webhook', String(40), nullable=False),
+    Column('type', String(32), nullable=False),
+    Column('subject', String(180), nullable=False),                       # 'folio:NUMBER' | 'call:LINKEDID' | 'fax:REFERENCE'
+    Column('sequence', Integer, nullable=False),                          # grows within the subject
+    Column('folio_id', RowId, ForeignKey('folios.id')),
+    Column('payload', JSON, nullable=False),                              # the whole body; {} once it was erased
+    Column('state', String(16), nullable=False),                          # values.Sending, without 'doubtful'
+    Column('tries', Integer, nullable=False),
+    Column('not_before', UtcDateTime),                                    # the machine's clock, as lease_until
+    Column('lease_until', UtcDateTime),
+    Column('last_error', Text),
+    Column('created_at', UtcDateTime, nullable=False),
+    Column('finished_at', UtcDateTime),
+    UniqueConstraint('client', 'webhook', 'event_id'),
+    Index('webhook_deliveries_waiting', 'client', 'webhook', 'id', **_only("state IN ('waiting', 'sending')")),
+    Index('webhook_deliveries_of_folio', 'folio_id'),
+    Index('webhook_deliveries_of_subject', 'subject'),
+    Index('webhook_deliveries_finished', 'finished_at'),
+)
+
 messages_in = Table(
     'messages_in', metadata,
     Column('id', RowId, primary_key=True, autoincrement=True),

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from config.values import Site
+from config.webhooks import hooks_of
 from ticketing.changes import add_change, clock_of, due_columns
 from ticketing.folio_rows import add_entry, changed, locked_folio
+from ticketing.hooks.announce import announce
+from ticketing.hooks.events import folio_news
 from ticketing.life import after
 from ticketing.mail.outbox import Notice
 from ticketing.notices import due_of, is_accused, send
@@ -62,14 +65,17 @@ class Turn:
         self.change(state=reached, **columns)
 
     def change(self, **columns: Any) -> None:
-        """Change columns; the version grows and the due times follow."""
+        """Change columns; the version grows, the due times follow, and the client's own systems hear of it."""
         self._changed += tuple(name for name in columns if name not in self._changed)
         self._grown = True
+        before = self.folio
         columns['version'] = self.folio.version + 1
         folio = changed(self.folio, columns)
         columns |= due_columns(clock_of(self.connection, self.folio_id, folio, self.site, self.at), folio)
         self.connection.execute(update(folios).values(columns).where(folios.c.id == self.folio_id))
         self.folio = changed(self.folio, columns)
+        hooks = hooks_of(self.site.clients.get(self.folio.report.client))
+        announce(self.connection, hooks, folio_news(before, self.folio, self.folio_id), self.now)
 
     def reread(self) -> Folio:
         """The folio after another turn of the same transaction changed it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from callcenter.commands.bench_pops import pops
 from callcenter.console import Complaint, print_json, say
 from callcenter.instance import Instance, pass_instance
 
@@ -14,6 +15,8 @@ ROW = '{:>7} {:<8}{:>7}{:>8}{:>10}{:>10}{:>10}{:>14}{:>11}'
 HEADINGS = ('rate/s', 'path', 'calls', 'failed', 'ended/s', 'p50 ms', 'p99 ms', 'Asterisk ms', 'Mesa ms')
 LONGEST_S = 600
 FOLIO_ROW = '{:<11}{:>9} {:<13}{:>6}{:>9}{:>9}{:>15}'
+LIST_ROW = '{:<11}{:>9} {:<26}{:>6}{:>7}{:>9}{:>9}'
+LIST_HEADINGS = ('database', 'folios', 'list', 'runs', 'items', 'p50 ms', 'p95 ms')
 FOLIO_HEADINGS = ('database', 'folios', 'operation', 'runs', 'p50 ms', 'p99 ms', 'p99 of rounds')
 
 
@@ -151,3 +154,32 @@ def folios_command(sizes: tuple[int, ...], database: str, scratch: Path | None, 
                 f'that at {sizes[0]}{goals}')
     if not all(verdict.reached for verdict in verdicts):
         sys.exit(1)
+
+
+@bench.command('lists')
+@click.option('--folios', 'total', type=click.IntRange(1000, 5_000_000), default=100_000, show_default=True, help='How many folios.')
+@click.option('--database', type=click.Choice(['sqlite', 'postgresql', 'both']), default='both', show_default=True)
+@click.option('--scratch', type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help='Where the databases are made; they are gone afterwards.')
+@click.option('--json', 'as_json', is_flag=True, help='For scripts.')
+def lists_command(total: int, database: str, scratch: Path | None, as_json: bool) -> None:
+    """Ask for every list and search of the desk in a database of many folios, which is made for it and gone afterwards.
+
+    Needs no instance and touches none. Exit code 1 when one of 20 takes longer than the goal.
+    """
+    from callcenter.bench_lists import MOST_P95_MS, run
+    kinds = ('sqlite', 'postgresql') if database == 'both' else (database,)
+    figures = [figure for kind in kinds for figure in run(kind, total, lambda text: click.echo(text, err=True), scratch)]
+    if as_json:
+        print_json({'goal_p95_ms': MOST_P95_MS, 'figures': [asdict(figure) | {'reached': figure.reached} for figure in figures]})
+    else:
+        say(LIST_ROW.format(*LIST_HEADINGS))
+        for f in figures:
+            missed = '' if f.reached else '  MISSED'
+            say(LIST_ROW.format(f.database, f.total, f.act, f.count, f.items, f'{f.p50_ms:.2f}', f'{f.p95_ms:.2f}') + missed)
+        say(f'goal: p95 at most {MOST_P95_MS:g} ms, {"reached" if all(figure.reached for figure in figures) else "MISSED"}')
+    if not all(figure.reached for figure in figures):
+        sys.exit(1)
+
+
+bench.add_command(pops)

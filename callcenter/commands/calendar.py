@@ -6,10 +6,11 @@ import sys
 
 import click
 
-from callcenter.calendar_view import render_year, year_facts
+from callcenter.calendar_view import render_year
 from callcenter.commands.simulate import line_of
 from callcenter.console import Complaint, print_json, say
 from callcenter.reading import Reading, pass_reading
+from config.calendar_year import year_facts
 
 
 @click.command()

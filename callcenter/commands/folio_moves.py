@@ -214,6 +214,7 @@ def categorise(reading: Reading, number: str, as_json: bool, **facts: Any) -> No
 @click.option('--application', metavar='KEY', help="One of the client's catalogue.")
 @click.option('--summary', help='What it is, in a few words.')
 @click.option('--description', help='All that is known.')
+@click.option('--diagnosis', help='What the cause is.')
 @click.option('--kind', type=click.Choice([str(kind) for kind in Kind if kind is not Kind.COMPLAINT]))
 @by
 @if_version

@@ -4,7 +4,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from desk.accounts.passwords import csrf_of, new_totp_key, step_of_code, totp_address
-from desk.accounts.values import AccountError, CodeNeeded, LockedOut, Refused
+from desk.accounts.values import AGENTS, AccountError, CodeNeeded, LockedOut, Refused
 from desk.desk import Desk
 from desk.navigation import home_of
 from desk.web.frame import Answer, Visit, see_other
@@ -48,8 +48,11 @@ def sign_in(desk: Desk, visit: Visit) -> Answer:
 
 
 def sign_out(desk: Desk, visit: Visit) -> Answer:
-    """End the session; his calls go on."""
+    """End the session, and let no telephone of an agent's ring any more; a call that goes on goes on."""
+    if visit.who.role in AGENTS and visit.who.login in desk.site().agents:
+        desk.presence.away(visit.who.login, visit.moment)
     desk.accounts.sign_out(visit.token, address=visit.address, now=visit.moment)
+    desk.end_streams(visit.token)
     return see_other('/entrar', (session_cookie('', visit.secure, 0),))
 
 

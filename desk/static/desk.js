@@ -3,4 +3,5 @@ import './keys.js';
 import './drafts.js';
 import {connect} from './live.js';
 
+if (document.getElementById('puesto')) await import('./seat.js');
 if (document.body.dataset.login) connect();

@@ -20,16 +20,18 @@ function touched() {
 }
 
 function fresh() {
-  document.body.classList.remove('stale');
+  document.body.classList.remove('stale', 'lost');
   const note = document.getElementById('aviso-conexion');
   if (note) note.hidden = true;
 }
 
-function stale(why) {
+// `lost`: nothing comes from Mesa either, so that everything on the page is old.
+function stale(why, lost = true) {
   const note = document.getElementById('aviso-conexion');
   document.body.classList.add('stale');
+  document.body.classList.toggle('lost', lost);
   if (note) {
-    note.textContent = why + (heard ? ' Datos de las ' + new Date(heard).toLocaleTimeString('es-MX') + '.' : '');
+    note.textContent = why + (heard ? ' Datos de las ' + new Date(heard).toLocaleTimeString('es-MX', {hour12: false}) + '.' : '');
     note.hidden = false;
   }
 }
@@ -45,7 +47,10 @@ function fill({target, html}) {
 export function connect() {
   const topics = [...document.querySelectorAll('[data-topic]')].map((place) => place.dataset.topic);
   source = new EventSource('/eventos?' + new URLSearchParams({temas: topics.join(',')}));
-  on('beat', (beat) => beat.asterisk === 'up' ? fresh() : stale('Sin conexión con la central telefónica.'));
+  on('beat', (beat) => {
+    document.dispatchEvent(new CustomEvent('mesa:beat', {detail: beat}));
+    if (beat.asterisk === 'up') fresh(); else stale('Sin conexión con la central telefónica.', false);
+  });
   on('fragment', fill);
   for (const name of handlers.keys()) if (name !== 'beat' && name !== 'fragment') listen(name);
   source.addEventListener('error', () => {

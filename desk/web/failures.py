@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from desk.accounts.values import Person
-from desk.web.frame import Answer, json_answer
+from desk.web.frame import Answer, Visit, json_answer
 from desk.web.render import whole
 
 PROBLEM = 'application/problem+json'
@@ -33,6 +33,11 @@ class PageFailures:
         """The page of a failure. `why` is for the log and for programs; a rule's own sentence is shown, since it says what to do."""
         title, says = STALE_FORM if why == 'csrf' else SAYS.get(status, SAYS[500])
         return whole('failure.html.j2', person, csrf, status, path='', title=title, says=says, detail=why if status in (409, 422) else '')
+
+
+def not_found(visit: Visit) -> Answer:
+    """What a page answers for what is not there, and in the same words for what is not the visitor's."""
+    return PageFailures().answer(404, '', visit.person, visit.csrf)
 
 
 class ProgramFailures:

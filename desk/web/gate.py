@@ -79,7 +79,7 @@ class Gate:
         routes, words = self.router.find(raw.path)
         told = self.programs if raw.path.startswith(API) else self.pages
         if not routes:
-            return told.answer(404, 'there is no such page', *self._person_for_failure(raw))
+            return told.answer(404, 'there is no such page', *self._for_failure(raw))
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
         if route is None or (route.streams and raw.method == 'HEAD'):
             refused = told.answer(405, f'{raw.method} is not for this page', None, '')
@@ -114,6 +114,8 @@ class Gate:
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
+        if route.streams and not self._ours(raw):      # a WebSocket asks nobody's leave but ours, and says its page's origin
+            return told.answer(403, 'from another page', person, csrf)
         is_form = raw.method in CHANGING and not route.is_api
         form, files = form_of(raw.header('content-type'), raw.body) if is_form else ({}, {})
         if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):
@@ -122,6 +124,7 @@ class Gate:
             method=raw.method, path=raw.path, words=words, form=form, files=files, body=raw.body, person=person,
             csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure,
             query=strict_pairs(raw.query) if route.is_api else pairs(raw.query),
+            wanted_range=raw.header('range'),
             headers={name: raw.header(name) for name in raw.headers} if route.is_api else {})
         try:
             return route.handler(self.desk, visit)
@@ -140,8 +143,8 @@ class Gate:
         kind, _, token = raw.header('authorization').partition(' ')
         return '', self.accounts.bearer(token.strip(), moment) if kind.lower() == 'bearer' else None
 
-    def _person_for_failure(self, raw: Raw) -> tuple[Person | None, str]:
-        """Who is lost, and the word of his forms, if that can be told."""
+    def _for_failure(self, raw: Raw) -> tuple[Person | None, str]:
+        """Who is told, so that his menu and his call stay on the page; and the word of his forms."""
         try:
             token, person = ('', None) if raw.path.startswith(API) else self._session(raw, self.moment())
         except DatabaseUnavailable:

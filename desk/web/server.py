@@ -26,6 +26,7 @@ log = logging.getLogger('mesa.desk')
 CONNECTIONS = 3200
 THREADS = 8
 STATIC = '/static/'
+InThread = Callable[..., Any]                          # runs blocking work on a thread of the desk; gives a Deferred
 LARGEST_TO_NOBODY = 65_536                             # of a body for an address that is none: it is told so, too
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; "
           "worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
@@ -47,7 +48,7 @@ class Everything(Resource):
     isLeaf = True
 
     def __init__(self, gate: Gate, hub: Hub, relay: Relay, files: Mapping[str, StaticFile],
-                 in_thread: Callable[..., Any]) -> None:
+                 in_thread: InThread) -> None:
         super().__init__()
         self._gate = gate
         self._hub = hub
@@ -90,18 +91,15 @@ class Everything(Resource):
 
 
 class DeskServer(Listening):
-    """The desk's port, its threads, and its readers of events."""
+    """The desk's port, its threads, and its readers of events. `at_end` is called when it stops."""
 
-    def __init__(self, reactor: Any, gate: Gate, hub: Hub, relay: Relay, files: Mapping[str, StaticFile], host: str, port: int) -> None:
-        self._pool = ThreadPool(0, THREADS, 'desk')
+    def __init__(self, reactor: Any, gate: Gate, hub: Hub, relay: Relay, files: Mapping[str, StaticFile], pool: ThreadPool,
+                 in_thread: InThread, host: str, port: int, at_end: Callable[[], None] = lambda: None) -> None:
+        self._pool = pool
         self._hub = hub
-        root = Everything(gate, hub, relay, files, self.in_thread)
-        largest = _largest(gate)
-        super().__init__(reactor, WebSite(root, reactor, CONNECTIONS, largest, _log), host, port, 'the desk')
-
-    def in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
-        """Run blocking work on a thread of the desk."""
-        return deferToThreadPool(self._reactor, self._pool, work, *arguments)
+        self._at_end = at_end
+        root = Everything(gate, hub, relay, files, in_thread)
+        super().__init__(reactor, WebSite(root, reactor, CONNECTIONS, _largest(gate), _log), host, port, 'the desk')
 
     def startService(self) -> None:
         """Listen."""
@@ -113,8 +111,18 @@ class DeskServer(Listening):
         """Close the port, send the readers away, and let requests under way end."""
         closed = super().stopService()
         self._hub.stop()
+        self._at_end()
         self._pool.stop()
         return closed
+
+
+def desk_threads(reactor: Any) -> tuple[ThreadPool, InThread]:
+    """The desk's own threads: a crowd of readers keeps no telephone waiting."""
+    pool = ThreadPool(0, THREADS, 'desk')
+
+    def in_thread(work: Callable[..., Any], *arguments: object) -> Any:
+        return deferToThreadPool(reactor, pool, work, *arguments)
+    return pool, in_thread
 
 
 def send(request: Any, answer: Answer, secure: bool = False) -> None:

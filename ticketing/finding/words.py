@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 40                                           # characters of a word; what follows is not looked at
 MOST = 3_000                                           # words of one folio
@@ -43,9 +44,9 @@ def plain(text: str) -> str:
 def words_in(text: str) -> Iterator[Word]:
     """The words of a text that `plain` has made, small words left out."""
     for found in _WORD.finditer(text):
-        folded = _folded(found[0][:LONGEST])
-        if folded and folded not in _SMALL and (len(folded) > 1 or folded.isdigit()):
-            yield Word(stem(folded), found.start(), found.end())
+        word = _looked_for(found[0])
+        if word is not None:
+            yield Word(word, found.start(), found.end())
 
 
 def stems(text: str) -> tuple[str, ...]:
@@ -54,20 +55,27 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """A folded word without the ending of plural or gender, by Savoy's light stemmer of Spanish."""
-    if len(word) < 5 or not word.isalpha():
+    """A folded word without the ending of plural or gender: 'cajas' and 'caja', 'luces' and 'luz', 'usuaria' and 'usuario' are one."""
+    if len(word) < 4 or not word.isalpha():
         return word
-    if word.endswith('ces'):
-        return word[:-3] + 'z'
-    if word[-2:] in ('os', 'as', 'es'):
-        return word[:-2]
-    return word[:-1] if word[-1] in 'oae' else word
+    if word.endswith('es') and len(word) > 4:
+        return _with_z(word[:-2])
+    if word.endswith(('os', 'as')):
+        word = word[:-1]
+    if word.endswith('e') and len(word) > 3:
+        return _with_z(word[:-1])
+    return word[:-1] if word.endswith(('o', 'a')) and len(word) > 4 else word
+
+
+def _with_z(word: str) -> str:
+    return word[:-1] + 'z' if word.endswith('c') else word
 
 
 def document(client: str, told: Iterable[str | None], internal: Iterable[str | None]) -> tuple[str, ...]:
     """The words of a folio: the client, those of the texts that the client may read, and those of internal texts alone."""
     public = _distinct(told, MOST)
-    hidden = [word for word in _distinct(internal, MOST - len(public)) if word not in set(public)]
+    known = set(public)
+    hidden = [word for word in _distinct(internal, MOST - len(public)) if word not in known]
     return client_word(client), *public, *(INTERNAL + word for word in hidden)
 
 
@@ -96,11 +104,22 @@ def passage(text: str, wanted: Sequence[str]) -> tuple[tuple[str, bool], ...]:
 def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
-        for word in words_in(plain(text or '')):
+        for written in _WORD.findall(plain(text or '')):
+            word = _looked_for(written)
             if len(found) >= most:
                 return list(found)
-            found[word.stem] = None
+            if word is not None:
+                found[word] = None
     return list(found)
+
+
+@lru_cache(20_000)
+def _looked_for(written: str) -> str | None:
+    """A word as it is looked for; None when it is too small."""
+    folded = _folded(written[:LONGEST])
+    if not folded or folded in _SMALL or (len(folded) == 1 and not folded.isdigit()):
+        return None
+    return stem(folded)
 
 
 def _folded(word: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from config.values import Agent, Site
 from storage.engine import Database
@@ -82,6 +82,11 @@ class HeldMail:
             if (row is None and old) or (row is not None and row.settled_at is not None):
                 self._folder.forget(sha256)
                 log.warning('a message in quarantine that nothing waits for is deleted: %s', sha256)
+
+
+def waiting_held(connection: Connection, limit: int = 100) -> int:
+    """How many messages wait for a person, counted up to `limit`."""
+    return connection.scalar(select(func.count()).select_from(select(messages_in.c.id).where(_HELD).limit(limit).subquery())) or 0
 
 
 def _waiting() -> Any:

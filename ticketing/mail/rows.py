@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from config.values import Site
+from config.webhooks import hooks_of
 from ticketing.folio_rows import add_entry, locked
 from ticketing.lifecycle import reopened
 from ticketing.mail.attachments import Kept, attach
@@ -116,7 +117,7 @@ def settle(connection: Connection, message: int, outcome: Intake, folio_id: int 
 def open_folio(connection: Connection, letter: Letter, planned: Opens, kept: tuple[Kept, ...], site: Site, now: datetime) -> int:
     """Open a letter's folio with its receipt, its words and its files; returns the folio's id."""
     report = with_terms(_report(letter, planned, site, now), site, now)
-    folio = store(connection, [Wanted(report, now, receipt_of(report, site, now))])[0]
+    folio = store(connection, [Wanted(report, now, receipt_of(report, site, now), hooks_of(site.clients.get(report.client)))])[0]
     assert folio is not None                           # only a call can have a folio already
     folio_id = locked(connection, folio.number)
     add_entry(connection, folio_id, EntryKind.EMAIL_IN, _told(letter, letter.text), USER, now)

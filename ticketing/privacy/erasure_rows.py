@@ -28,6 +28,7 @@ from ticketing.tables import (
     outbox,
     status_inquiries,
     visits,
+    webhook_deliveries,
 )
 from ticketing.values import EntryKind, NotAllowed, Sending
 
@@ -90,6 +91,8 @@ def erase_loose_rows(connection: Connection, held: Held, now: datetime, machine_
     gone: Counter[str] = Counter()
     gone.update(_erase_messages(connection, func.lower(messages_in.c.sender).in_(emails), held.subject.mentions))
     gone.update(_drop_letters(connection, func.lower(outbox.c.recipient).in_(emails), held.subject.mentions, now, machine_now))
+    subjects = [f'call:{linkedid}' for linkedid in sorted(held.calls)]
+    gone.update(_drop_events(connection, webhook_deliveries.c.subject.in_(subjects), now, machine_now))
     noted = [call_notes.c.linkedid.in_(sorted(held.calls)), call_notes.c.caller_number.in_(phones)]
     gone['call_notes'] += _erase_notes(connection, or_(*noted), held.subject.mentions)
     gone['status_inquiries'] += connection.execute(update(status_inquiries).where(status_inquiries.c.key.in_(phones)).values(
@@ -141,6 +144,7 @@ def _already(files: Any) -> list[tuple[str, str]]:
 
 def _erase_letters(connection: Connection, folio_id: int, mentions: Mentions, now: datetime, machine_now: datetime) -> Counter[str]:
     gone = _drop_letters(connection, outbox.c.folio_id == folio_id, mentions, now, machine_now)
+    gone.update(_drop_events(connection, webhook_deliveries.c.folio_id == folio_id, now, machine_now))
     gone.update(_erase_messages(connection, messages_in.c.folio_id == folio_id, mentions))
     return gone
 
@@ -167,6 +171,22 @@ def _drop_letters(connection: Connection, whose: Any, mentions: Mentions, now: d
         connection.execute(update(outbox).where(outbox.c.id == row.id).values(
             recipient=ERASED if his else row.recipient, payload={}, last_error=None, **unsent))
         gone['outbox'] += 1
+    return gone
+
+
+def _drop_events(connection: Connection, whose: Any, now: datetime, machine_now: datetime) -> Counter[str]:
+    """What a client's own system has not heard yet it never hears, and what it was told goes from our books. Raises NotAllowed."""
+    gone: Counter[str] = Counter()
+    for row in connection.execute(select(webhook_deliveries).where(whose).with_for_update()).all():
+        if row.state == Sending.SENDING.value and row.lease_until is not None and row.lease_until > machine_now:
+            raise NotAllowed(f'event {row.event_id} is on its way to webhook {row.webhook} just now: ask again in a few minutes, '
+                             'and what is left goes, too')
+        if row.payload == {} and row.last_error is None and row.state not in UNSENT:
+            continue                                   # erased before
+        unsent = {'state': Sending.DROPPED.value, 'finished_at': row.finished_at or now} if row.state in UNSENT else {}
+        connection.execute(update(webhook_deliveries).where(webhook_deliveries.c.id == row.id).values(
+            payload={}, last_error=None, lease_until=None, not_before=None, **unsent))
+        gone['webhook_deliveries'] += 1
     return gone
 
 

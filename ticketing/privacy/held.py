@@ -25,13 +25,14 @@ from ticketing.tables import (
     status_inquiries,
     users,
     visits,
+    webhook_deliveries,
 )
 from ticketing.values import OPEN_STATES
 
 IN_AT_ONCE = 500                                       # values in one IN (...)
 # What tells the person nothing: our own bookkeeping.
 NOT_TOLD = frozenset({'id', 'folio_id', 'version', 'next_look', 'key', 'lease_until', 'not_before', 'tries', 'doubts', 'held', 'owner_id',
-                      'problem_id', 'subject_sha256', 'erased'})
+                      'problem_id', 'subject_sha256', 'erased', 'event_id', 'sequence'})
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def held_about(connection: Connection, client: Client, subject: Subject, key: st
         **{table.name: _rows(connection, table, numbers) for table in (folio_entries, folio_changes, folio_files, close_calls, visits)},
         'messages_in': letters,
         'outbox': _rows(connection, outbox, numbers, func.lower(outbox.c.recipient).in_(sorted(subject.emails))),
+        'webhook_deliveries': _rows(connection, webhook_deliveries, numbers, webhook_deliveries.c.subject.in_(
+            [f'call:{linkedid}' for linkedid in sorted(calls)])),
         'call_backs': _rows(connection, call_backs, numbers, call_backs.c.number.in_(sorted(subject.phones))),
         'outbound_calls': _rows(connection, outbound_calls, numbers, outbound_calls.c.number.in_(sorted(subject.phones))),
         'call_notes': _rows(connection, call_notes, {}, call_notes.c.linkedid.in_(sorted(calls))),

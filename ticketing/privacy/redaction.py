@@ -23,6 +23,7 @@ from ticketing.tables import (
     problems,
     status_inquiries,
     visits,
+    webhook_deliveries,
 )
 from ticketing.values import Sending
 
@@ -34,6 +35,7 @@ WHERE: Mapping[Table, tuple[str, ...]] = {
     folio_entries: ('text', 'by'),
     folio_changes: ('reason', 'by'),
     outbox: ('recipient', 'payload', 'last_error'),
+    webhook_deliveries: ('payload', 'last_error'),
     messages_in: ('message_id', 'sender', 'subject', 'reason'),
     close_calls: ('comment',),
     call_backs: ('number',),
@@ -46,6 +48,7 @@ WHERE: Mapping[Table, tuple[str, ...]] = {
 # Rows of which somebody is making use just now, or that a duty finds by the number: they are erased when that is over.
 BUSY: Mapping[Table, ColumnElement[bool]] = {
     outbox: outbox.c.state == Sending.SENDING.value,
+    webhook_deliveries: webhook_deliveries.c.state == Sending.SENDING.value,
     call_backs: call_backs.c.state == 'waiting',
     outbound_calls: outbound_calls.c.ended_at.is_(None),
 }

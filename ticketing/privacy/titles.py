@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, str] = {
     'visits': 'Visitas en sitio',
     'messages_in': 'Correos que recibimos',
     'outbox': 'Correos que enviamos',
+    'webhook_deliveries': 'Avisos a los sistemas de su empresa',
     'calls': 'Llamadas telefónicas',
     'call_notes': 'Notas de las llamadas',
     'call_backs': 'Solicitudes de devolución de llamada',
@@ -67,7 +68,7 @@ COLUMNS: Mapping[str, str] = {
     'size': 'tamaño (bytes)', 'solution': 'solución', 'started': 'inicio', 'started_at': 'inicio', 'state': 'estado', 'subject': 'asunto',
     'summary': 'resumen', 'talk_s': 'conversación (s)', 'text': 'texto', 'title': 'título', 'to_state': 'estado nuevo',
     'unlisted': 'fuera de la lista', 'urgency': 'urgencia', 'user_email': 'correo electrónico', 'user_name': 'nombre',
-    'vip': 'VIP', 'wait_s': 'espera (s)', 'waiting_for': 'en espera de', 'why': 'motivo',
+    'type': 'suceso', 'vip': 'VIP', 'webhook': 'sistema', 'wait_s': 'espera (s)', 'waiting_for': 'en espera de', 'why': 'motivo',
 }
 _AUTHORS = {**PARTIES, **ORIGINS, 'caller': 'usuario', 'mesa': 'Mesa'}
 # Only these columns hold words of a list; everything else is shown as it was written. Several tables have a column of one name.

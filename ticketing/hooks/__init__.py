@@ -1,0 +1,1 @@
+"""Webhooks: what a client's own systems hear of, through an outbox of their own."""
