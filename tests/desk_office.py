@@ -67,6 +67,7 @@ WHO: Mapping[str, tuple[Role, str | None]] = {
     'gil': (Role.CONTACT, 'globex')}
 TOKENS: Mapping[str, tuple[Role, str | None]] = {
     'agent-crm': (Role.AGENT, None), 'supervisor-crm': (Role.SUPERVISOR, None), 'admin-crm': (Role.ADMIN, None),
+    'acme-lead-crm': (Role.SUPERVISOR, 'acme'),
     'acme-agent-crm': (Role.AGENT, 'acme'), 'globex-agent-crm': (Role.AGENT, 'globex'), 'acme-crm': (Role.CONTACT, 'acme'),
     'globex-crm': (Role.CONTACT, 'globex')}
 

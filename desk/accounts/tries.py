@@ -39,7 +39,7 @@ def wait_s(tries: Tries | None, limit: Limit, now: datetime) -> int:
     """Seconds until another try is looked at; 0: now."""
     if tries is None or now - tries.last_at >= FORGOTTEN or tries.failures < limit.free:
         return 0
-    pause = min(FIRST_S * 2 ** min(tries.failures - limit.free, 20), LONGEST_S)
+    pause: int = min(FIRST_S * 2 ** min(tries.failures - limit.free, 20), LONGEST_S)
     left = (tries.last_at + timedelta(seconds=pause) - now).total_seconds()
     return max(0, min(int(left) + (left % 1 > 0), pause))
 

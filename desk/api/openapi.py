@@ -99,10 +99,10 @@ def _of_query(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _parameter(field: Mapping[str, Any]) -> dict[str, Any]:
     """A query's field is there or not, and never null."""
-    choices: list[dict[str, Any]] = [choice for choice in field.get('anyOf', ()) if choice != {'type': 'null'}]
+    choices = [choice for choice in field.get('anyOf', ()) if choice != {'type': 'null'}]
     schema: dict[str, Any] = {name: value for name, value in field.items() if name not in ('anyOf', 'default', 'title', 'description')}
     if len(choices) == 1:
-        schema |= choices[0]
+        schema.update(choices[0])
     if field.get('default') is not None:
         schema['default'] = field['default']
     return {'schema': schema, 'description': field.get('description', '')}
@@ -113,7 +113,7 @@ def _body(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         return {'application/json': {'schema': _reference(route.takes, schemas)}}
     if route.method == 'GET' or route.is_api:
         return {}
-    model = _schema(route.form, schemas) if route.form is not None else {'type': 'object'}
+    model: dict[str, Any] = _schema(route.form, schemas) if route.form is not None else {'type': 'object'}
     csrf = {'type': 'string', 'description': 'The hidden field of the page.'}
     schema = {**model, 'properties': {'csrf': csrf, **model.get('properties', {})}, 'required': ['csrf', *model.get('required', ())]}
     return {kind: {'schema': schema} for kind in (URLENCODED, MULTIPART)}
