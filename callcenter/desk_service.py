@@ -27,6 +27,7 @@ from desk.web.static import static_files
 from desk.web.stream import Hub
 from ticketing.click_to_call import ClicksToCall
 from ticketing.lists import FolioLists
+from ticketing.values import EntryKind
 
 
 def desk_services(serving: Any) -> list[Any]:
@@ -63,12 +64,15 @@ def desk_services(serving: Any) -> list[Any]:
 
     hub = Hub(reactor, lambda: {'asterisk': 'up' if live.is_fresh else 'down', 'now': moment().isoformat()}, first_seen)
     seats = Seats(reactor, live, hub, Cards(serving.db, site, now), presence, site, moment, in_thread)
+    def tell(folio: str, text: str, by: str) -> None:
+        serving.folios.note(folio, EntryKind.ACCESS, text, by, now())
+
     board = BoardFeed(reactor, live, presence, BoardBooks(serving.db, site, now, moment), site, moment, in_thread, hub)
     live.subscribe(seats.hear)
     live.subscribe(board.hear)
     desk = Desk(
         db=serving.db, site=site, place=place, accounts=Accounts(serving.db), folios=serving.folios, lists=FolioLists(serving.db),
-        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get),
+        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get, tell),
         clicks=ClicksToCall(serving.db, site), seats=seats,
         end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
         browser_password=lambda login: serving.instance.secrets(site()).web_phones[login],
