@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ami_listener.board import Board, Seat, Waiting
 from ami_listener.call_figures import NOTHING, CallFigures
+from ami_listener.membership import TAKEN_OUT
 from ami_listener.phones import PhoneCall, Phones
 from ami_listener.presence import Presence
 from desk.accounts.values import Person, Role
@@ -158,6 +159,13 @@ def test_what_an_agent_does(seats: dict[str, Seat], presences: dict[str, Presenc
     ana, *_ = agents_of(SITE, Board({}, {'acme': seats}), presences, FRESH)
     assert ana.state == state
     assert ana.state in AGENT_STATES
+
+
+def test_whom_a_supervisor_took_out_is_in_no_count() -> None:
+    out = Seat('Ana', 'free', True, TAKEN_OUT)
+    board = Board({}, {'acme': {ANA.desk_phone: out}, 'globex': {ANA.desk_phone: seat('free')}})
+    told = cells(board=board, **chose('ready'))
+    assert (told['a0-state'], told['q0-agents'], told['q1-agents']) == ('disponible', 'nadie en la cola', '1 disponible')
 
 
 def test_a_call_that_came_by_no_queue_is_a_call_too() -> None:
