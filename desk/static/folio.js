@@ -73,7 +73,7 @@ function showGrown() {
   if (!grown) return;
   const place = document.getElementById('crecio');
   const link = document.createElement('a');
-  link.href = `/folios/${grown.number}#e${grown.entry}`;
+  link.href = `/folios/${grown.number}?ver=${grown.entry}#e${grown.entry}`;      // with the fragment alone nothing would be loaded
   link.textContent = 'ver';
   place.replaceChildren(`${grown.by}: ${grown.kind}, ${span(grown.heard - Date.now())} — `, link);
   place.hidden = false;
@@ -85,6 +85,7 @@ const ahead = Date.parse(folio.dataset.now) - Date.now();
 
 function span(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
+  if (Math.abs(seconds) < 2) return 'hace un momento';
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
   return ago.format(Math.trunc(seconds / size), unit);
 }
