@@ -16,7 +16,9 @@ function open(slug, focus = true) {
   }
   document.querySelector('.more')?.removeAttribute('open');
   const field = wanted.querySelector('select, textarea, input:not([type=hidden])');
-  if (focus) { field?.focus(); wanted.scrollIntoView({block: 'nearest'}); }
+  if (!focus) return;
+  field?.focus({preventScroll: true});
+  wanted.scrollIntoView({block: wanted.querySelector('.alert') ? 'start' : 'nearest'});      // what was refused is read first
 }
 
 for (const tool of document.querySelectorAll('[data-open]')) {
