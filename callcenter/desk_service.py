@@ -15,6 +15,7 @@ from desk.board_feed import TOPIC as BOARD
 from desk.board_feed import BoardBooks, BoardFeed
 from desk.cards import Cards
 from desk.desk import Desk
+from desk.folio_state import FolioWatch
 from desk.routes import ROUTES
 from desk.seats import TOPIC, Seats
 from desk.web.failures import PageFailures, ProgramFailures
@@ -56,27 +57,30 @@ def desk_services(serving: Any) -> list[Any]:
                 books=Books(lambda: presence.wanted(moment()), lambda: tuple(site().queues), call_ended))
     presence.changed = live.settle_now
 
+    def accessed(folio: str, text: str, by: str) -> None:
+        serving.folios.note(folio, EntryKind.ACCESS, text, by, now())
+
     def first_seen(topic: str) -> None:
         if topic.startswith(TOPIC):
             seats.refresh(topic.removeprefix(TOPIC))
         elif topic == BOARD:
             board.look()
+        folios.readers_changed(topic)
 
     hub = Hub(reactor, lambda: {'asterisk': 'up' if live.is_fresh else 'down', 'now': moment().isoformat()}, first_seen)
+    folios = FolioWatch(reactor, hub, serving.db, site, in_thread)
     seats = Seats(reactor, live, hub, Cards(serving.db, site, now), presence, site, moment, in_thread)
-    def tell(folio: str, text: str, by: str) -> None:
-        serving.folios.note(folio, EntryKind.ACCESS, text, by, now())
-
     board = BoardFeed(reactor, live, presence, BoardBooks(serving.db, site, now, moment), site, moment, in_thread, hub)
     live.subscribe(seats.hear)
     live.subscribe(board.hear)
     desk = Desk(
         db=serving.db, site=site, place=place, accounts=Accounts(serving.db), folios=serving.folios, lists=FolioLists(serving.db),
-        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get, tell),
+        lifecycle=serving.lifecycle, live=live, presence=presence, orders=Orders(live, site, calls.get, accessed),
         clicks=ClicksToCall(serving.db, site), seats=seats,
         end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
         browser_password=lambda login: serving.instance.secrets(site()).web_phones[login],
-        overrides=serving.overrides, board=board, health=health_of(serving, live))
+        overrides=serving.overrides, board=board, health=health_of(serving, live), grown=folios.grown,
+        writing=folios.writing)
 
     def stop() -> None:
         seats.stop()
@@ -86,4 +90,4 @@ def desk_services(serving: Any) -> list[Any]:
     relay = Relay(reactor, '127.0.0.1', place.ports.sip_ws)
     watch = SessionWatch(reactor, hub, desk.accounts, moment, in_thread)
     server = DeskServer(reactor, gate, hub, relay, static_files(), pool, in_thread, '127.0.0.1', place.ports.desk, stop)
-    return [live, server, watch]
+    return [live, server, watch, folios]

@@ -58,6 +58,7 @@ def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Poli
         escalation=escalation(document, key, shape),
         modality_policies=modality_policies(document, shape, own),
         mail_address=shape.mail_address.lower(),
+        notes=tuple(shape.notes),
         mail_domains=frozenset(domain.lower() for domain in shape.mail_domains),
         mail_line=document.phone(('mail_line',), shape.mail_line) if shape.mail_line else None,
         webhooks=webhooks(document, shape),

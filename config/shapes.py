@@ -243,6 +243,7 @@ class ClientFile(Shape):
     mail_address: Perhaps = ''
     mail_domains: list[Text] = []
     mail_line: Text | None = None
+    notes: list[Text] = []
     contact: dict[str, Any] | None = None
     line: Tables = []
     category: Tables = []

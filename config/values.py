@@ -369,6 +369,7 @@ class Client:
     modality_policies: Mapping[Modality, Policy] = field(default_factory=dict)
     mail_address: str = ''                            # the client's help-desk address (mission.md 4.8)
     mail_domains: frozenset[str] = frozenset()        # of the client's own people
+    notes: tuple[str, ...] = ()                       # Spanish: what an agent should know of the contract, shown beside its folios
     mail_line: str | None = None                      # the line whose calendar and modality e-mail follows; None: the ordinary one
     webhooks: tuple[Webhook, ...] = ()
     screen_pop: str = ''                              # a template of `config.screen_pop`; '': agents' browsers open nothing

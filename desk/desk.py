@@ -11,6 +11,7 @@ from ami_listener.presence import PresenceBook
 from config.place import Place
 from config.values import Override, Site
 from desk.accounts.accounts import Accounts
+from desk.accounts.values import Person
 from desk.board_feed import BoardFeed
 from desk.health import Health
 from desk.seats import Seats
@@ -42,3 +43,6 @@ class Desk:
     overrides: Callable[[datetime], tuple[Override, ...]]   # those stored that matter from an instant on
     board: BoardFeed
     health: Health
+    # Called on any thread: a folio has grown; somebody writes in it (the name of a form, '' when he stopped).
+    grown: Callable[[str], None] = lambda number: None
+    writing: Callable[[str, Person, str], None] = lambda number, person, what: None

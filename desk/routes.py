@@ -2,7 +2,23 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, ALL_ROLES, Role
-from desk.pages import agent, calendars, events, health, lines, portal, sign_in, softphone, wallboard
+from desk.api.table import API_ROUTES
+from desk.pages import (
+    agent,
+    api_page,
+    calendars,
+    events,
+    folio_page,
+    health,
+    lines,
+    new_folio,
+    portal,
+    searching,
+    sign_in,
+    softphone,
+    wallboard,
+    work_lists,
+)
 from desk.web.frame import Route
 
 LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
@@ -50,4 +66,26 @@ ROUTES: tuple[Route, ...] = (
     Route('POST', '/cliente/confirmaciones/{number}', portal.answer, CONTACTS, 'Confirms a resolution, or says that it is none.'),
     Route('GET', '/cliente/estados', portal.show_months, CONTACTS, 'The last twelve months in numbers.'),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
+
+    # --- folios (the paths with more words stand first) -----------------------------------------------------------------
+    Route('GET', '/folios', work_lists.show, AGENTS, 'The work lists.',
+          query=(('lista', 'mias, grupo, por-vencer, sin-asignar or todas'), ('cliente', "a client's key"),
+                 ('desde', 'where the page begins'))),
+    Route('GET', '/buscar', searching.show, AGENTS, 'Full-text search.',
+          query=(('q', "words, or a folio's number"), ('cliente', "a client's key"), ('desde', 'where the page begins'))),
+    Route('GET', '/folios/nuevo', new_folio.show, AGENTS, 'The form of a new folio.',
+          query=(('cliente', "a client's key"), ('usuario', 'an employee number'))),
+    Route('POST', '/folios/nuevo', new_folio.create, AGENTS, 'Opens a folio by hand.'),
+    Route('GET', '/folios/nuevo/usuarios', new_folio.users, AGENTS, 'Suggests users of a client.', media='application/json',
+          query=(('cliente', "a client's key"), ('q', "the beginning of a name or number, or part of a telephone's"))),
+    Route('GET', '/folios/{number}', folio_page.show, AGENTS, "A folio's page.",
+          query=(('accion', 'the form that is open'), ('orden', "of the timeline: 'nuevas' or 'antiguas'"))),
+    Route('POST', '/folios/{number}/archivo', folio_page.attach, AGENTS, 'Adds a file to a folio.', largest=26_000_000),
+    Route('GET', '/folios/{number}/archivos/{file_id}', folio_page.file, AGENTS, 'A file of a folio.', media='application/octet-stream'),
+    Route('POST', '/folios/{number}/escribiendo', folio_page.writing, AGENTS, 'Says that somebody writes in a folio.'),
+    Route('POST', '/folios/{number}/llamar', folio_page.call, AGENTS, "Calls a number of a folio from one's own telephone."),
+    Route('POST', '/folios/{number}/{action}', folio_page.act, AGENTS, 'Does something to a folio: see desk/folio_actions.py.'),
+    Route('GET', '/api', api_page.show_api, frozenset(), 'The API, for people who write programs.'),
+    Route('GET', '/api/v1/openapi.json', api_page.give_file, frozenset(), 'This file.'),
+    *API_ROUTES,
 )

@@ -167,4 +167,4 @@ def test_a_day_out_of_many_is_found_through_the_index(db: Database) -> None:
         day = told(db, NOW - 50 * DAY, NOW - 49 * DAY, queue='acme')
         took = perf_counter() - began
     assert day.offered == 1_000 and 'calls_by_started' in plan(db, *seen[-1])
-    assert took < 1.0                                  # generous, for a busy machine; docs/measurements.md has the figure
+    assert took < 5.0                                  # generous, for a busy machine; docs/measurements.md has the figure

@@ -11,7 +11,6 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
-import desk.accounts.tables
 import fax.outgoing.job_tables
 import fax.tables
 import ticketing.tables

@@ -101,12 +101,12 @@ class Attaching:
         if is_accused(folio, by):
             raise NotAllowed(f'folio {folio.number} is a complaint about {by}, who may not work on it')
         if not size:
-            raise NotAllowed(f'{title}: the file is empty')
+            raise NotAllowed(f'{title}: the file is empty', 'El archivo está vacío.')
         if size > megabytes * MEGABYTE:
-            raise NotAllowed(f'{title}: pasa de {megabytes} MB')
+            raise NotAllowed(f'{title}: pasa de {megabytes} MB', f'«{title}» pasa de {megabytes} MB: no se guardó.')
         why = refusal(title, kind)
         if why is not None:
-            raise NotAllowed(f'{title}: no se guarda, {why}')
+            raise NotAllowed(f'{title}: no se guarda, {why}', f'«{title}» no se guarda: {why}.')
 
     def _log(self, kept: KeptFile, by: str, now: datetime) -> None:
         told = f'se abrió {file_name(kept.kind, kept.id)}'
@@ -127,7 +127,8 @@ def _tied(connection: Connection, folio_id: int, file: Kept, by: str, now: datet
     same = select(folio_files.c.id, folio_files.c.deleted_at).where(folio_files.c.folio_id == folio_id, folio_files.c.name == file.sha256)
     there = connection.execute(same).first()
     if there is not None and there.deleted_at is not None:
-        raise NotAllowed(f'{file.title}: this very file was in the folio and was deleted on {there.deleted_at:%Y-%m-%d}')
+        raise NotAllowed(f'{file.title}: this very file was in the folio and was deleted on {there.deleted_at:%Y-%m-%d}',
+                         'Ese mismo archivo estuvo en el folio y ya se eliminó: no vuelve a guardarse.')
     if there is not None:
         return _by_id(connection, there.id)
     made = connection.execute(insert(folio_files).values(

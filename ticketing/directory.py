@@ -1,10 +1,22 @@
 """Who is calling, from the clients' lists of users (mission.md 3.1, 3.2). In memory; no database."""
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from config.values import Client, User
+
+MIN_DIGITS = 4                                         # of a telephone's number, to be looked for
+
+
+def matching(users: Iterable[User], asked: str, most: int = 20) -> tuple[User, ...]:
+    """The users whom all the words of `asked` fit: the beginning of an employee number or of a name's word, or part of a telephone."""
+    wanted = _folded(asked).split()
+    if not wanted:
+        return ()
+    return tuple(islice((user for user in users if all(_fits(user, word) for word in wanted)), most))
 
 
 class Directory:
@@ -28,3 +40,14 @@ class Directory:
     def by_employee_number(self, client: str, text: str) -> User | None:
         """The client's user with this employee number, exactly as written in the list; None when there is none."""
         return self._by_number.get((client, text))
+
+
+def _fits(user: User, word: str) -> bool:
+    digits = word.lstrip('+')
+    return (user.employee_number.casefold().startswith(word) or any(part.startswith(word) for part in _folded(user.name).split())
+            or (len(digits) >= MIN_DIGITS and digits.isdigit() and any(digits in phone for phone in user.phones)))
+
+
+def _folded(text: str) -> str:
+    letters = unicodedata.normalize('NFKD', text.casefold())
+    return ''.join(letter for letter in letters if not unicodedata.combining(letter))

@@ -170,7 +170,8 @@ def _heard(version: str, accepted: bool) -> str:
 
 
 _ENTRIES = select(
-    folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid
+    folio_entries.c.at, folio_entries.c.kind, folio_entries.c.by, folio_entries.c.text, folio_entries.c.linkedid,
+    folio_entries.c.id
 ).order_by(folio_entries.c.id)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ticketing.spanish import MOVES, STATES
 from ticketing.values import IllegalMove, Move, State
 
 NEW, ASSIGNED, IN_PROGRESS, WAITING = State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING
@@ -23,10 +24,16 @@ LIFE: Mapping[Move, Mapping[State, State]] = {
 }
 
 
+def possible_moves(state: State) -> frozenset[Move]:
+    """What may be done to a folio in this state."""
+    return frozenset(move for move in LIFE if state in LIFE[move])
+
+
 def after(state: State, move: Move, number: str) -> State:
     """The state that a move leads to. Raises IllegalMove, which names the folio, the move, the state and what is possible instead."""
     reached = LIFE[move].get(state)
     if reached is None:
         possible = ', '.join(m for m in LIFE if state in LIFE[m]) or 'nothing'
-        raise IllegalMove(f'folio {number} is {state}: {move} is not possible now (possible: {possible})')
+        raise IllegalMove(f'folio {number} is {state}: {move} is not possible now (possible: {possible})',
+                          f'El folio está {STATES[state]}: ya no es posible la {MOVES[move]}.')
     return reached

@@ -44,6 +44,7 @@ class WorkItem:
     waiting_for: str | None
     version: int
     closed_at: datetime | None = None
+    employee_number: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from ticketing.notices import due_of, folio_facts, policy_for, release
 from ticketing.opening import Receipt
 from ticketing.values import Folio, Report, State
 
+OPENED_BY = 'opened by '                               # begins the rule of what a person of ours opened
+
 
 def with_terms(report: Report, site: Site, now: datetime) -> Report:
     """The report with its due times, by the contract of its line and its priority; unchanged when the site has that line no more."""
@@ -38,7 +40,7 @@ def person_report(site: Site, line: Line, user: User | None, email: str | None, 
     Who is not on the client's list is served and marked unlisted (mission.md 1.5).
     """
     return Report(
-        line=line.number, client=line.client, modality=line.modality.value, rule=f'opened by {by}', origin='person',
+        line=line.number, client=line.client, modality=line.modality.value, rule=OPENED_BY + by, origin='person',
         clock_starts=release(site, line.number, user.site if user else None, False, now), unlisted=user is None,
         employee_number=user.employee_number if user else None, user_name=user.name if user else None, site=user.site if user else None,
         user_email=email or (user.email or None if user else None), identified_by='person' if user else 'unknown')

@@ -13,6 +13,7 @@ from config.values import Site
 from config.webhooks import hooks_of
 from storage.engine import Database
 from ticketing import rules
+from ticketing.asking import Asked, opened_before, remember
 from ticketing.life import after
 from ticketing.notices import supervisors, to_contact, to_supervisors, to_user
 from ticketing.opening import Wanted, store
@@ -46,13 +47,26 @@ class Particulars:
 
         For what no caller waits for: `FolioBook.open` is the quick way and knows no complaints. Raises NotAllowed.
         """
+        with self._db.write() as connection:
+            return self._opened(connection, report, now)
+
+    def open_once(self, report: Report, asked: Asked, now: datetime) -> tuple[Folio, bool]:
+        """The same for a program that may ask again, not knowing whether it was heard: the folio, and whether it is new."""
+        with self._db.write() as connection:
+            self._db.lock(connection, asked.lock)
+            if (before := opened_before(connection, asked)) is not None:
+                return before, False
+            folio = self._opened(connection, report, now)
+            remember(connection, asked, folio, now)
+            return folio, True
+
+    def _opened(self, connection: Connection, report: Report, now: datetime) -> Folio:
         site = self._site()
         facts = with_terms(_checked(report, site), site, now)
-        with self._db.write() as connection:
-            folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now), hooks_of(site.clients.get(facts.client)))])
-            if folio is None:
-                raise TicketingError(f'call {report.call} has a folio already')
-            return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
+        folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now), hooks_of(site.clients.get(facts.client)))])
+        if folio is None:
+            raise TicketingError(f'call {report.call} has a folio already')
+        return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
 
     def complain(self, number: str, *, text: str, by: str, now: datetime, complained_of: str | None = None,
                  expected: int | None = None) -> Folio:
@@ -68,12 +82,17 @@ class Particulars:
             return turn.reread()
 
     def describe(self, number: str, *, by: str, now: datetime, application: str | None = None, summary: str | None = None,
-                 description: str | None = None, kind: str | None = None, diagnosis: str | None = None,
+                 description: str | None = None, kind: str | None = None, diagnosis: str | None = None, category: str | None = None,
                  expected: int | None = None) -> Folio:
         """Correct what the folio says; what is None stays. An application must be of the client's catalogue (mission.md 1.2)."""
+        texts = {'summary': summary, 'description': description, 'diagnosis': diagnosis}
         with self._turn(number, by, now, expected) as turn:
             rules.describable(turn.folio)
-            columns = _corrections(turn, application, kind, {'summary': summary, 'description': description, 'diagnosis': diagnosis})
+            if category is not None:
+                _categorise(turn, category)
+                if not any(value is not None for value in (application, kind, *texts.values())):
+                    return turn.folio
+            columns = _corrections(turn, application, kind, texts)
             turn.change(**columns)
             turn.enter(EntryKind.NOTE, 'corregido', '; '.join(f'{FIELDS[name]} «{_shown(name, value)}»' for name, value in columns.items()))
             return turn.folio
@@ -82,11 +101,7 @@ class Particulars:
         """Say which category of the client's menu the folio is about."""
         with self._turn(number, by, now, expected) as turn:
             rules.describable(turn.folio)
-            titles = {known.name: known.title for known in rules.client_of(turn.site, turn.folio).categories}
-            if category not in titles:
-                raise NotAllowed(f'{turn.folio.report.client} has no category {category!r}; it has: {", ".join(titles) or "none"}')
-            turn.change(category=category)
-            turn.enter(EntryKind.CATEGORY, 'categoría', titles[category])
+            _categorise(turn, category)
             return turn.folio
 
     def visit(self, number: str, *, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
@@ -140,8 +155,17 @@ def _checked(report: Report, site: Site) -> Report:
 
 def _kind(text: str) -> str:
     if text not in list(Kind):
-        raise NotAllowed(f'a folio is a {", ".join(Kind)}, not {text!r}')
+        raise NotAllowed(f'a folio is a {", ".join(Kind)}, not {text!r}', 'Elija el tipo de la lista.')
     return str(text)
+
+
+def _categorise(turn: Turn, category: str) -> None:
+    titles = {known.name: known.title for known in rules.client_of(turn.site, turn.folio).categories}
+    if category not in titles:
+        raise NotAllowed(f'{turn.folio.report.client} has no category {category!r}; it has: {", ".join(titles) or "none"}',
+                         'Elija una categoría de la lista.')
+    turn.change(category=category)
+    turn.enter(EntryKind.CATEGORY, 'categoría', titles[category])
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -156,11 +180,12 @@ def _corrections(turn: Turn, application: str | None, kind: str | None, texts: M
         columns['application'] = application
     if kind is not None:
         if Kind.COMPLAINT in (kind, turn.folio.report.kind):
-            raise NotAllowed(f'folio {turn.folio.number}: what a complaint is and what not is not corrected; see: mesa folio complain')
+            raise NotAllowed(f'folio {turn.folio.number}: what a complaint is and what not is not corrected; see: mesa folio complain',
+                             'Que un folio sea queja no se corrige aquí: use «Es una queja».')
         columns['kind'] = _kind(kind)
     for name, text in texts.items():
         if text is not None:
             columns[name] = rules.words(text, f'the {name}')
     if not columns:
-        raise NotAllowed(f'folio {turn.folio.number}: say what is to be corrected')
+        raise NotAllowed(f'folio {turn.folio.number}: say what is to be corrected', 'No cambió nada: corrija al menos un dato.')
     return columns

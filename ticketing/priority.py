@@ -20,7 +20,7 @@ def level_of(text: str, what: str) -> Level:
     try:
         return Level(text)
     except ValueError:
-        raise NotAllowed(f'{what} is {text!r}: it must be {", ".join(Level)}') from None
+        raise NotAllowed(f'{what} is {text!r}: it must be {", ".join(Level)}', 'Elija impacto y urgencia de la lista.') from None
 
 
 def priority_of(impact: str, urgency: str) -> Level:

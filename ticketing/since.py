@@ -38,7 +38,7 @@ def changes_since(db: Database, number: str, version: int) -> Since:
             raise UnknownFolio(f'there is no folio {number}')
         entries = [entry for entry in _entries(connection, row.id, version) if entry.version is None or entry.version > version]
     fields = dict.fromkeys(name for entry in entries for name in (entry.fields or '').split(',') if name and name not in NOT_SHOWN)
-    told = tuple(Entry(entry.at, entry.kind, entry.by, entry.text, entry.linkedid) for entry in entries)
+    told = tuple(Entry(entry.at, entry.kind, entry.by, entry.text, entry.linkedid, entry.id) for entry in entries)
     return Since(folio_of(row), told, tuple(fields))
 
 

@@ -7,7 +7,14 @@ from enum import StrEnum
 
 
 class TicketingError(Exception):
-    """Something about a folio that its caller should know."""
+    """Something about a folio that its caller should know: an English sentence for logs and programs.
+
+    `told` is the same in Spanish for a person at the desk; '' where nobody there ever meets it.
+    """
+
+    def __init__(self, sentence: str = '', told: str = '') -> None:
+        super().__init__(sentence)
+        self.told = told
 
 
 class UnknownFolio(TicketingError):
@@ -212,10 +219,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a folio's timeline; `call` is the linkedid it speaks of."""
+    """One line of a folio's timeline; `call` is the linkedid it speaks of, `id` its place in the order of all entries."""
 
     at: datetime
     kind: str
     by: str
     text: str
     call: str | None
+    id: int = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from callcenter.commands.bench_pops import pops
 from callcenter.console import Complaint, print_json, say
 from callcenter.instance import Instance, pass_instance
 
@@ -179,3 +180,6 @@ def lists_command(total: int, database: str, scratch: Path | None, as_json: bool
         say(f'goal: p95 at most {MOST_P95_MS:g} ms, {"reached" if all(figure.reached for figure in figures) else "MISSED"}')
     if not all(figure.reached for figure in figures):
         sys.exit(1)
+
+
+bench.add_command(pops)

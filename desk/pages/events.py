@@ -4,8 +4,11 @@ from __future__ import annotations
 from desk.accounts.values import AGENTS, Role
 from desk.board_feed import TOPIC as BOARD
 from desk.desk import Desk
+from desk.folio_state import FOLIO
+from desk.viewing import visible_folio
 from desk.web.frame import Visit
 from desk.web.stream import Subscription
+from ticketing.values import UnknownFolio
 
 MOST_TOPICS = 4
 
@@ -20,4 +23,14 @@ def events(desk: Desk, visit: Visit) -> Subscription:
 
 def may_read(desk: Desk, visit: Visit, topic: str) -> bool:
     """Whether this topic is for him."""
+    if topic.startswith(FOLIO):
+        return visit.who.role in AGENTS and _sees(desk, visit, topic.removeprefix(FOLIO))
     return topic == BOARD and visit.who.role in (Role.SUPERVISOR, Role.ADMIN)
+
+
+def _sees(desk: Desk, visit: Visit, number: str) -> bool:
+    try:
+        visible_folio(desk, visit.who, number)
+    except UnknownFolio:
+        return False
+    return True

@@ -1,9 +1,9 @@
 // What somebody types is kept in this browser until it was sent: a reload, a lost connection or a conflict loses no words.
-// A field names its draft with data-draft; the form that was stored says so with ?guardado=<draft> in the address it leads to.
+// A field names its draft with data-draft, 'form:field'; the form that was stored says so with ?guardado=<form> in the address it leads to.
 const prefix = 'mesa-draft:' + (document.body.dataset.login || '') + ':';
 const stored = new URLSearchParams(location.search).get('guardado');
 if (stored) {
-  localStorage.removeItem(prefix + stored);
+  for (const key of Object.keys(localStorage)) if (key === prefix + stored || key.startsWith(prefix + stored + ':')) localStorage.removeItem(key);
   const address = new URL(location.href);
   address.searchParams.delete('guardado');
   history.replaceState(null, '', address);

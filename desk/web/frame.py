@@ -13,6 +13,7 @@ from desk.accounts.values import Person, Role
 
 HTML = 'text/html; charset=utf-8'
 JSON = 'application/json; charset=utf-8'
+_RANGE = re.compile(r'bytes=(\d{1,12})-(\d{0,12})')
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Visit:
     now: datetime
     moment: datetime                                   # the machine's clock, which nobody stops
     secure: bool                                       # the browser reached us by TLS
+    wanted_range: str = ''                             # the Range header: a player asks for a part of a recording
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)    # of an API call; names in small letters
 
     @property
     def who(self) -> Person:
@@ -81,7 +84,9 @@ class Route:
     form: Any = None
     takes: Any = None
     gives: Any = None
-    query: tuple[tuple[str, str], ...] = ()            # name, what it means
+    query: tuple[tuple[str, str], ...] = ()            # of a page: name, what it means
+    asks: Any = None                                   # of the API: the pydantic model of its query
+    creates: bool = False                              # 201, or 200 when it was done before under the same Idempotency-Key
     largest: int = 65_536                              # bytes of a body
     streams: bool = False                              # answered by the reactor: events, a telephone's socket
     media: str = ''                                    # of an answer that is neither page nor JSON
@@ -131,9 +136,16 @@ def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], .
     return Answer(status, json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode(), JSON, headers)
 
 
-def download(data: bytes, content_type: str, title: str, inline: bool = False) -> Answer:
-    """A file. Only what a browser cannot run is shown within the page; all else is saved."""
+def download(data: bytes, content_type: str, title: str, inline: bool = False, wanted_range: str = '') -> Answer:
+    """A file, or the part of it that a player asks for. Only what a browser cannot run is shown within the page; all else is saved."""
     how = 'inline' if inline else 'attachment'
     plain = re.sub(r'[^A-Za-z0-9._-]', '_', title)[:100] or 'archivo'
-    return Answer(200, data, content_type, (
-        ('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(title[:150], safe='')}"),))
+    headers = (('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(title[:150], safe='')}"),
+               ('Accept-Ranges', 'bytes'))
+    asked = _RANGE.fullmatch(wanted_range.strip())
+    if asked is None or not data:
+        return Answer(200, data, content_type, headers)
+    first, last = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
+    if first > last:
+        return Answer(416, b'', content_type, (*headers, ('Content-Range', f'bytes */{len(data)}')))
+    return Answer(206, data[first:last + 1], content_type, (*headers, ('Content-Range', f'bytes {first}-{last}/{len(data)}')))

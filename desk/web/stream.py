@@ -116,6 +116,7 @@ class Hub:
                 stream.push(topic, self._newest[topic])
             else:
                 self._first_seen(topic)
+            self._on_readers(topic)
         return True
 
     def publish(self, topic: str, name: str, state: Any) -> None:
@@ -135,6 +136,17 @@ class Hub:
         """Who reads a topic now."""
         return frozenset(stream.wanted.person for stream in self._readers.get(topic, ()))
 
+    def topics(self, prefix: str) -> frozenset[str]:
+        """The topics with this beginning that somebody reads now."""
+        return frozenset(topic for topic in self._readers if topic.startswith(prefix))
+
+    def keep(self, topic: str, allowed: Callable[[Person], bool]) -> None:
+        """Tell a topic no more to those for whom it is not any longer."""
+        readers = self._readers.get(topic, set())
+        readers -= {stream for stream in readers if not allowed(stream.wanted.person)}
+        if not readers:
+            self._readers.pop(topic, None)
+
     def tokens(self) -> frozenset[str]:
         """The sessions that read, to be looked at again."""
         return frozenset(stream.wanted.token for stream in self._streams)
@@ -151,11 +163,11 @@ class Hub:
             readers.discard(stream)
             if not readers:
                 self._readers.pop(topic, None)
-            self._on_left(topic)
+            self._on_readers(topic)
 
-    def _on_left(self, topic: str) -> None:
+    def _on_readers(self, topic: str) -> None:
         """Who looks at a folio is a state, too."""
-        if topic.startswith('folio/'):
+        if topic.startswith('folio/') and topic in self._newest:
             self._first_seen(topic)
 
     def _beat_all(self) -> None:
