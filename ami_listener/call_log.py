@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ami_listener.call_record import CALL_BACK, CallRecord
@@ -98,6 +98,12 @@ class CallLog:
             calls.c.folio == folio if folio else None) if condition is not None]
         with self._db.read(PATIENCE_S) as connection:
             return _read(connection, and_(True, *wanted), limit)
+
+    def page(self, visible: ColumnElement[bool], limit: int, before: tuple[datetime, str] | None = None) -> Sequence[CallRecord]:
+        """The newest calls of those that somebody may see, from after the call that started then and has this linkedid."""
+        earlier = () if before is None else (calls.c.started <= before[0], or_(calls.c.started < before[0], calls.c.linkedid < before[1]))
+        with self._db.read() as connection:
+            return _read(connection, and_(visible, *earlier), limit)
 
     def owed(self, duty: str) -> Sequence[CallRecord]:
         """The calls that owe something to the folios, oldest first (`_duties` says which do)."""

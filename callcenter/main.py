@@ -35,6 +35,7 @@ COMMANDS = {
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
+    'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, ALL_ROLES, Role
+from desk.api.table import API_ROUTES
 from desk.pages import (
     agent,
+    api_page,
     calendars,
     events,
     folio_page,
@@ -83,4 +85,7 @@ ROUTES: tuple[Route, ...] = (
     Route('POST', '/folios/{number}/escribiendo', folio_page.writing, AGENTS, 'Says that somebody writes in a folio.'),
     Route('POST', '/folios/{number}/llamar', folio_page.call, AGENTS, "Calls a number of a folio from one's own telephone."),
     Route('POST', '/folios/{number}/{action}', folio_page.act, AGENTS, 'Does something to a folio: see desk/folio_actions.py.'),
+    Route('GET', '/api', api_page.show_api, frozenset(), 'The API, for people who write programs.'),
+    Route('GET', '/api/v1/openapi.json', api_page.give_file, frozenset(), 'This file.'),
+    *API_ROUTES,
 )

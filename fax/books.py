@@ -72,6 +72,13 @@ class FaxBook:
             where: list[ColumnElement[bool]] = [faxes.c.state.in_([state.value for state in states])] if states else []
             return rows(connection, *where, *([faxes.c.line == line] if line else []), newest_first=True, limit=limit)
 
+    def page(self, client: str | None, states: Sequence[FaxState], limit: int, before: int | None = None) -> tuple[Fax, ...]:
+        """Faxes of a client, or of all, the newest first; those that came before the one with this id."""
+        where = [*([faxes.c.client == client] if client is not None else []), *([faxes.c.id < before] if before is not None else []),
+                 *([faxes.c.state.in_([state.value for state in states])] if states else [])]
+        with self.db.read() as connection:
+            return rows(connection, *where, newest_first=True, limit=limit)
+
     def working(self) -> tuple[Fax, ...]:
         """Faxes that have a way to go before their letter is in the outbox, in order of arrival; not those that a person holds."""
         with self.db.read() as connection:

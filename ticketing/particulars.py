@@ -13,6 +13,7 @@ from config.values import Site
 from config.webhooks import hooks_of
 from storage.engine import Database
 from ticketing import rules
+from ticketing.asking import Asked, opened_before, remember
 from ticketing.life import after
 from ticketing.notices import supervisors, to_contact, to_supervisors, to_user
 from ticketing.opening import Wanted, store
@@ -46,13 +47,26 @@ class Particulars:
 
         For what no caller waits for: `FolioBook.open` is the quick way and knows no complaints. Raises NotAllowed.
         """
+        with self._db.write() as connection:
+            return self._opened(connection, report, now)
+
+    def open_once(self, report: Report, asked: Asked, now: datetime) -> tuple[Folio, bool]:
+        """The same for a program that may ask again, not knowing whether it was heard: the folio, and whether it is new."""
+        with self._db.write() as connection:
+            self._db.lock(connection, asked.lock)
+            if (before := opened_before(connection, asked)) is not None:
+                return before, False
+            folio = self._opened(connection, report, now)
+            remember(connection, asked, folio, now)
+            return folio, True
+
+    def _opened(self, connection: Connection, report: Report, now: datetime) -> Folio:
         site = self._site()
         facts = with_terms(_checked(report, site), site, now)
-        with self._db.write() as connection:
-            folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now), hooks_of(site.clients.get(facts.client)))])
-            if folio is None:
-                raise TicketingError(f'call {report.call} has a folio already')
-            return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
+        folio, = store(connection, [Wanted(facts, now, receipt_of(facts, site, now), hooks_of(site.clients.get(facts.client)))])
+        if folio is None:
+            raise TicketingError(f'call {report.call} has a folio already')
+        return _routed(connection, site, folio, now) if facts.kind == Kind.COMPLAINT else folio
 
     def complain(self, number: str, *, text: str, by: str, now: datetime, complained_of: str | None = None,
                  expected: int | None = None) -> Folio:

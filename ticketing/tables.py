@@ -125,6 +125,17 @@ folio_entries = Table(
     Index('folio_entries_of_call', 'linkedid', 'kind', 'folio_id', unique=True,
           **_only('linkedid IS NOT NULL')),
     Index('folio_entries_of_folio', 'folio_id'),
+    Index('folio_entries_by_time', 'at'),                                 # what changed since
+)
+
+# What a program asked to be opened, by the key that it chose: asked again, it gets the same folio.
+openings_asked = Table(
+    'openings_asked', metadata,
+    Column('by', String(64), primary_key=True),                           # the token's name
+    Column('key', String(128), primary_key=True),
+    Column('sha256', String(64), nullable=False),                         # of what was asked
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
 )
 
 folio_files = Table(

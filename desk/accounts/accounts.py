@@ -22,7 +22,10 @@ IDLE = timedelta(hours=2)
 LONGEST_SESSION = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 LOGIN = re.compile(r'[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?')
+# Who acts in timelines without being one of ours: nobody may sign in under such a name, nor a program.
+RESERVED = frozenset({'user', 'contact', 'caller', 'mesa'})
 TOKEN = re.compile(r'mesa_[A-Za-z0-9_-]{43}')
+NAMES = 'names of people and programs'
 
 
 class Accounts:
@@ -37,6 +40,8 @@ class Accounts:
         """Let somebody in. Raises AccountError: a login that is taken or none, a client that is missing or too much."""
         if LOGIN.fullmatch(login) is None:
             raise AccountError(f'{login!r:.80} is no login: small letters, digits, and . _ - between them, at most 64')
+        if login in RESERVED:
+            raise AccountError(f'{login} stands in timelines for somebody else: choose another login')
         if (client is None) == (role is Role.CONTACT):
             raise AccountError('a contact belongs to one client, and nobody else does')
         if not name.strip():
@@ -44,6 +49,9 @@ class Accounts:
         stored = hashed(password)
         try:
             with self._db.write() as connection:
+                self._db.lock(connection, NAMES)
+                if connection.scalar(select(api_tokens.c.id).where(api_tokens.c.name == login)) is not None:
+                    raise AccountError(f'a token is called {login}: nobody could tell who did what')
                 connection.execute(insert(desk_users).values(
                     login=login, name=' '.join(name.split())[:200], role=role, client=client, password=stored, created_at=now,
                     changed_at=now))
@@ -178,11 +186,16 @@ class Accounts:
         """A token for a program, told once. Raises AccountError."""
         if LOGIN.fullmatch(name) is None:
             raise AccountError(f'{name!r:.80} is no name of a token: small letters, digits, and . _ - between them, at most 64')
+        if name in RESERVED:
+            raise AccountError(f'{name} stands in timelines for somebody else: choose another name')
         if role is Role.CONTACT and client is None:
             raise AccountError("a contact's token belongs to one client")
         token = f'mesa_{new_token()}'
         try:
             with self._db.write() as connection:
+                self._db.lock(connection, NAMES)
+                if connection.scalar(select(desk_users.c.login).where(desk_users.c.login == name)) is not None:
+                    raise AccountError(f'{name} is a person who signs in: give the program a name of its own')
                 connection.execute(insert(api_tokens).values(
                     token_sha256=digest(token), name=name, role=role, client=client, created_at=now, expires_at=expires_at))
                 _note(connection, by, '', 'token_added', f'{name} {role}{f" {client}" if client else ""}', now)

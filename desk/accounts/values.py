@@ -30,6 +30,11 @@ class Person:
     role: Role
     client: str | None = None
 
+    @property
+    def is_staff(self) -> bool:
+        """Whether he is one of ours."""
+        return self.role is not Role.CONTACT
+
 
 @dataclass(frozen=True)
 class Account:

@@ -1,8 +1,10 @@
 """Connections of browsers: how many, how much a stranger may send on one, and how long he may take."""
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -54,8 +56,7 @@ class Channel(HTTPChannel):
         """Refuse a body that is too long, or of no told length, before a byte of it is kept."""
         if self.length is None or self.length > self.factory.largest(self._path):
             self.refused = True
-            status = b'411 Length Required' if self.length is None else b'413 Content Too Large'
-            self.transport.write(b'HTTP/1.1 ' + status + b'\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+            self.transport.write(_refusal(411 if self.length is None else 413, self._path))
             self.loseConnection()
         else:
             super().allHeadersReceived()
@@ -85,6 +86,18 @@ class WebSite(Site):
     def log(self, request: Any) -> None:
         """One line a request."""
         self._line(request)
+
+
+def _refusal(status: int, path: bytes) -> bytes:
+    """What is said of a body that nobody read: to a program as a problem, to a person in a sentence."""
+    phrase = HTTPStatus(status).phrase
+    if path.startswith(b'/api/'):
+        kind, told = 'application/problem+json', json.dumps({'type': 'about:blank', 'title': phrase, 'status': status, 'detail': phrase})
+    else:
+        kind, told = 'text/plain; charset=utf-8', 'Lo que envió es más grande de lo que se admite. Regrese e intente otra vez.'
+    lines = (f'HTTP/1.1 {status} {phrase}', f'Content-Type: {kind}', f'Content-Length: {len(told.encode())}', "Content-Security-Policy: "
+             "default-src 'none'; frame-ancestors 'none'", 'X-Content-Type-Options: nosniff', 'Connection: close', '', told)
+    return '\r\n'.join(lines).encode()
 
 
 def visitor_of(request: Any) -> str:

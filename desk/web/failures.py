@@ -1,10 +1,14 @@
 """What a failure looks like: a page in Spanish for a person, a problem in JSON for a program."""
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Any
+
 from desk.accounts.values import Person
 from desk.web.frame import Answer, Visit, json_answer
 from desk.web.render import whole
 
+PROBLEM = 'application/problem+json'
 SAYS = {
     400: ('Solicitud no válida', 'No pudimos entender lo que envió el navegador. Regrese e intente otra vez.'),
     401: ('Sesión terminada', 'Su sesión terminó. Entre otra vez para continuar.'),
@@ -41,5 +45,10 @@ class ProgramFailures:
 
     def answer(self, status: int, why: str, person: Person | None, csrf: str) -> Answer:
         """The problem as JSON."""
-        told = json_answer({'type': 'about:blank', 'title': why, 'status': status}, status)
-        return Answer(status, told.body, 'application/problem+json')
+        return problem(status, why)
+
+
+def problem(status: int, why: str, **more: Any) -> Answer:
+    """A problem for a program. `why` is a sentence for its operator; `more`: what a program can use."""
+    told = json_answer({'type': 'about:blank', 'title': HTTPStatus(status).phrase, 'status': status, 'detail': why, **more}, status)
+    return Answer(status, told.body, PROBLEM)

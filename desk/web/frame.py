@@ -46,6 +46,7 @@ class Visit:
     moment: datetime                                   # the machine's clock, which nobody stops
     secure: bool                                       # the browser reached us by TLS
     wanted_range: str = ''                             # the Range header: a player asks for a part of a recording
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)    # of an API call; names in small letters
 
     @property
     def who(self) -> Person:
@@ -83,7 +84,9 @@ class Route:
     form: Any = None
     takes: Any = None
     gives: Any = None
-    query: tuple[tuple[str, str], ...] = ()            # name, what it means
+    query: tuple[tuple[str, str], ...] = ()            # of a page: name, what it means
+    asks: Any = None                                   # of the API: the pydantic model of its query
+    creates: bool = False                              # 201, or 200 when it was done before under the same Idempotency-Key
     largest: int = 65_536                              # bytes of a body
     streams: bool = False                              # answered by the reactor: events, a telephone's socket
     media: str = ''                                    # of an answer that is neither page nor JSON

@@ -15,12 +15,14 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from desk.accounts.passwords import csrf_of, new_token
 from desk.accounts.values import Person
 from desk.web.frame import Answer, Route, Router, Visit, see_other
-from desk.web.reading import BadRequest, cookies, form_of, pairs
+from desk.web.rates import Rates
+from desk.web.reading import BadRequest, cookies, form_of, pairs, strict_pairs
 from storage.engine import DatabaseUnavailable
 from ticketing.values import FolioChanged, IllegalMove, NotAllowed, TicketingError, UnknownFolio
 
 log = logging.getLogger('mesa.desk')
 SIGN_IN = '/entrar'
+API = '/api/'
 PLAIN_COOKIE, SECURE_COOKIE = 'mesa', '__Host-mesa'    # the latter is taken by browsers over TLS alone
 CHANGING = frozenset({'POST', 'PUT', 'PATCH', 'DELETE'})
 
@@ -70,11 +72,12 @@ class Gate:
     programs: Failures
     now: Callable[[], datetime]
     moment: Callable[[], datetime]
+    rates: Rates = field(default_factory=Rates)
 
     def answer(self, raw: Raw) -> Any:
         """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
         routes, words = self.router.find(raw.path)
-        told = self.programs if raw.path.startswith('/api/') else self.pages
+        told = self.programs if raw.path.startswith(API) else self.pages
         if not routes:
             return told.answer(404, 'there is no such page', *self._for_failure(raw))
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
@@ -104,6 +107,9 @@ class Gate:
                 refused = told.answer(401, 'a token is needed: Authorization: Bearer mesa_...', None, '')
                 return Answer(401, refused.body, refused.content_type, (*refused.headers, ('WWW-Authenticate', 'Bearer')))
             return self._to_sign_in(raw, told)
+        if route.is_api and person is not None and (seconds := self.rates.wait_s(person.login)):
+            slow = told.answer(429, f'too many calls with this token: wait {seconds} s', None, '')
+            return Answer(429, slow.body, slow.content_type, (*slow.headers, ('Retry-After', str(seconds))))
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
@@ -114,13 +120,15 @@ class Gate:
         if is_form and not (csrf and self._ours(raw) and hmac.compare_digest(form.pop('csrf', '').encode(), csrf.encode())):
             return told.answer(403, 'csrf', person, csrf)
         visit = Visit(
-            method=raw.method, path=raw.path, words=words, query=pairs(raw.query), form=form, files=files, body=raw.body, person=person,
+            method=raw.method, path=raw.path, words=words, form=form, files=files, body=raw.body, person=person,
             csrf=csrf, token=token, address=raw.address, now=self.now(), moment=moment, secure=raw.secure,
-            wanted_range=raw.header('range'))
+            query=strict_pairs(raw.query) if route.is_api else pairs(raw.query),
+            wanted_range=raw.header('range'),
+            headers={name: raw.header(name) for name in raw.headers} if route.is_api else {})
         try:
             return route.handler(self.desk, visit)
         except UnknownFolio:
-            return told.answer(404, 'there is no such folio', person, csrf)
+            return told.answer(404, 'it is not there, or not for you', person, csrf)
         except (IllegalMove, FolioChanged) as error:
             return told.answer(409, str(error), person, csrf)
         except (NotAllowed, TicketingError) as error:
@@ -137,7 +145,7 @@ class Gate:
     def _for_failure(self, raw: Raw) -> tuple[Person | None, str]:
         """Who is told, so that his menu and his call stay on the page; and the word of his forms."""
         try:
-            token, person = ('', None) if raw.path.startswith('/api/') else self._session(raw, self.moment())
+            token, person = ('', None) if raw.path.startswith(API) else self._session(raw, self.moment())
         except DatabaseUnavailable:
             return None, ''
         return person, csrf_of(token) if person else ''
@@ -152,7 +160,7 @@ class Gate:
         if raw.header('sec-fetch-site') not in ('', 'same-origin', 'none'):
             return False
         origin = raw.header('origin')
-        return origin in ('', 'null') or urlsplit(origin).netloc.lower() == raw.header('host').lower()
+        return origin == '' or urlsplit(origin).netloc.lower() == raw.header('host').lower()
 
 
 def session_cookie(token: str, secure: bool, seconds: int | None = None) -> str:
@@ -168,9 +176,10 @@ def visitor_token() -> str:
 
 
 def path_of(raw: bytes) -> str:
-    """The path of an address, decoded once; '' when it cannot be one of ours."""
+    """The path of an address, decoded once. One that cannot be ours is '', or API: so that a program is told so in its own language."""
+    nowhere = API if raw.startswith(API.encode()) else ''
     try:
         decoded = unquote_to_bytes(raw.partition(b'?')[0]).decode('utf-8')
     except UnicodeDecodeError:
-        return ''
-    return decoded if decoded.startswith('/') and decoded.isprintable() else ''
+        return nowhere
+    return decoded if decoded.startswith('/') and decoded.isprintable() else nowhere

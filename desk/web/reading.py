@@ -41,6 +41,18 @@ def pairs(raw: bytes) -> dict[str, str]:
     return {text(name): text(value) for name, value in found}
 
 
+def strict_pairs(raw: bytes) -> dict[str, str]:
+    """The query of a program, which is told when something is wrong with it: nothing is left out, put right, or there twice."""
+    try:
+        found = parse_qsl(raw.decode('ascii'), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=MOST_FIELDS,
+                          errors='strict')
+    except ValueError as error:
+        raise BadRequest(400, 'the query cannot be read: it is not UTF-8, not in pairs, or has too many fields') from error
+    if len({name for name, _ in found}) != len(found):
+        raise BadRequest(400, 'a field of the query stands there twice')
+    return dict(found)
+
+
 def form_of(content_type: str, body: bytes) -> tuple[dict[str, str], dict[str, Upload]]:
     """The fields and files of a form."""
     kind, options = parse_options_header(content_type)

@@ -27,6 +27,7 @@ CONNECTIONS = 3200
 THREADS = 8
 STATIC = '/static/'
 InThread = Callable[..., Any]                          # runs blocking work on a thread of the desk; gives a Deferred
+LARGEST_TO_NOBODY = 65_536                             # of a body for an address that is none: it is told so, too
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; "
           "worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 HEADERS = (
@@ -150,7 +151,7 @@ def _headers(request: Any) -> dict[str, tuple[str, ...]]:
 def _largest(gate: Gate) -> Callable[[bytes], int]:
     def largest(uri: bytes) -> int:
         routes, _ = gate.router.find(path_of(uri))
-        return max((route.largest for route in routes.values()), default=0)
+        return max((route.largest for route in routes.values()), default=LARGEST_TO_NOBODY)
     return largest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, String, column, select, table
@@ -25,6 +25,8 @@ ASKED = 200                                            # characters of what is t
 NUMBER = re.compile(r'[0-9]{8}')
 TEXTS = ('summary', 'description', 'solution', 'diagnosis', 'user_name', 'employee_number', 'number')    # in which a passage is looked for
 NOTES = 'timeline'
+IDS = 100                                              # hits of PostgreSQL that are looked up at once
+RECENT = 5_000                                         # folios that PostgreSQL looks through before it asks its index
 READ_ENTRIES = 500                                     # of one page of hits, for their passages
 _fts = table('search_index', column('rowid', Integer), column('search_index', String))
 
@@ -69,9 +71,8 @@ class Search:
         if not wanted:
             return Found(Page((), None))
         self._index.catch_up()
-        query = (_sqlite if self._db.dialect == 'sqlite' else _postgres)(wanted, viewer, whose, key)
         with self._db.read() as connection:
-            rows = [(Key(None, row[0]), WorkItem(*row[1:])) for row in connection.execute(query.limit(limit + 1))]
+            rows = _rows(connection, _Asked(wanted, viewer, whose, key), limit)
             page = page_of(rows, limit)
             return Found(Page(_hits(connection, rows[:limit], wanted, viewer), page.after))
 
@@ -114,31 +115,91 @@ def _best(texts: Sequence[tuple[str, str]], wanted: Sequence[str]) -> tuple[str,
     return field, passage(text, wanted)
 
 
-def _sqlite(wanted: Sequence[str], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
+@dataclass(frozen=True)
+class _Asked:
+    """What is looked for, by whom, and before which place."""
+
+    words: Sequence[str]
+    viewer: Viewer
+    client: str | None
+    before: Key | None
+
+    def query(self, either: str, every: str, quote: str) -> str:
+        """The words in the language of a database: all of them, each wherever the viewer may read it.
+
+        Words are letters and digits, so that quotes hold them.
+        """
+        scope = [] if self.client is None else [f'{quote}{client_word(self.client)}{quote}']
+        internal = INTERNAL if self.viewer.reads_internals else None
+        return every.join([*scope, *(_either(word, internal, either, quote) for word in self.words)])
+
+    def page(self, rows: Select[Any], place: ColumnElement[int]) -> Select[Any]:
+        """The rows that the viewer may see, from the place on, the newest first."""
+        of_client = () if self.client is None else (folios.c.client == self.client,)
+        return rows.where(visible(self.viewer), *of_client, *self.earlier(place)).order_by(place.desc())
+
+    def earlier(self, place: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
+        """The condition that a row stands before the place."""
+        return () if self.before is None else (place < self.before.id,)
+
+
+def _rows(connection: Connection, asked: _Asked, limit: int) -> list[tuple[Key, WorkItem]]:
+    """A page and one more."""
+    if connection.dialect.name == 'sqlite':
+        return _read(connection, _sqlite(asked), limit)
+    recent = _shown(connection, asked, connection.scalars(_postgres_recent(asked).limit(IDS)).all(), limit)
+    return recent if len(recent) > limit else _postgres_rows(connection, asked, limit)
+
+
+def _postgres_rows(connection: Connection, asked: _Asked, limit: int) -> list[tuple[Key, WorkItem]]:
+    """The same from all folios: some hits at a time, since only of a few it must be known whether the viewer may see them."""
+    rows: list[tuple[Key, WorkItem]] = []
+    some = IDS
+    while len(rows) <= limit:
+        ids = connection.scalars(_postgres(asked).limit(some)).all()
+        rows += _shown(connection, asked, ids, limit)
+        if len(ids) < some:
+            break
+        asked, some = replace(asked, before=Key(None, ids[-1])), 4 * some
+    return rows[:limit + 1]
+
+
+def _shown(connection: Connection, asked: _Asked, ids: Sequence[int], limit: int) -> list[tuple[Key, WorkItem]]:
+    return _read(connection, asked.page(ITEM.where(folios.c.id.in_(ids)), folios.c.id), limit) if ids else []
+
+
+def _read(connection: Connection, wanted: Select[Any], limit: int) -> list[tuple[Key, WorkItem]]:
+    return [(Key(None, row[0]), WorkItem(*row[1:])) for row in connection.execute(wanted.limit(limit + 1))]
+
+
+def _sqlite(asked: _Asked) -> Select[Any]:
     """FTS5 gives the rows in falling order by itself and is asked for no more than a page."""
-    match = ' AND '.join(_either(word, viewer, ' OR ', '"') for word in (*_scope(client), *wanted))
-    rows = ITEM.select_from(_fts.join(folios, folios.c.id == _fts.c.rowid)).where(_fts.c.search_index.op('MATCH')(match))
-    return _page(rows, _fts.c.rowid, viewer, client, key)
+    rows = ITEM.select_from(_fts.join(folios, folios.c.id == _fts.c.rowid))
+    return asked.page(rows.where(_fts.c.search_index.op('MATCH')(asked.query(' OR ', ' AND ', '"'))), _fts.c.rowid)
 
 
-def _postgres(wanted: Sequence[str], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
-    query = ' & '.join(_either(word, viewer, ' | ', "'") for word in (*_scope(client), *wanted))
-    rows = ITEM.select_from(search_documents.join(folios, folios.c.id == search_documents.c.folio_id))
-    return _page(rows.where(search_documents.c.words.op('@@')(cast(query, TSQUERY))), search_documents.c.folio_id, viewer, client, key)
+def _postgres_recent(asked: _Asked) -> Select[int]:
+    """The hits among the last folios, without the index: words that many folios have fill a page from these.
+
+    Left to itself PostgreSQL guesses how many folios have a word, and when it guesses wrong it reads all of them in this way, or
+    fetches a hundred thousand for a page.
+    """
+    folio_id, words = search_documents.c.folio_id, search_documents.c.words
+    last = select(folio_id, words).where(*asked.earlier(folio_id)).order_by(folio_id.desc()).limit(RECENT).subquery()
+    return select(last.c.folio_id).where(last.c.words.op('@@')(_tsquery(asked))).order_by(last.c.folio_id.desc())
 
 
-def _page(rows: Select[Any], place: ColumnElement[int], viewer: Viewer, client: str | None, key: Key | None) -> Select[Any]:
-    of_client = () if client is None else (folios.c.client == client,)
-    before = () if key is None else (place < key.id,)
-    return rows.where(visible(viewer), *of_client, *before).order_by(place.desc())
+def _postgres(asked: _Asked) -> Select[int]:
+    """All hits, by the index, before they are put in order."""
+    words = search_documents.c.words.op('@@')(_tsquery(asked))
+    found = select(search_documents.c.folio_id).where(words).cte('found').prefix_with('MATERIALIZED', dialect='postgresql')
+    return select(found.c.folio_id).where(*asked.earlier(found.c.folio_id)).order_by(found.c.folio_id.desc())
 
 
-def _either(word: str, viewer: Viewer, either: str, quote: str) -> str:
-    """A word, wherever the viewer may read it. Words are letters and digits, so that quotes hold them."""
-    if not viewer.reads_internals or '_' in word:
-        return f'{quote}{word}{quote}'
-    return f'({quote}{word}{quote}{either}{quote}{INTERNAL}{word}{quote})'
+def _tsquery(asked: _Asked) -> ColumnElement[Any]:
+    return cast(asked.query(' | ', ' & ', "'"), TSQUERY)
 
 
-def _scope(client: str | None) -> tuple[str, ...]:
-    return () if client is None else (client_word(client),)
+def _either(word: str, internal: str | None, either: str, quote: str) -> str:
+    found = f'{quote}{word}{quote}'
+    return found if internal is None else f'({found}{either}{quote}{internal}{word}{quote})'

@@ -5,13 +5,12 @@ before. Complaints are few, so that leaving out those which the viewer must not 
 """
 from __future__ import annotations
 
-import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, func, literal, or_, select, text
 
 from config.values import Site
 from storage.engine import Database
@@ -23,7 +22,6 @@ from ticketing.tables import DONE, OPEN, folios
 from ticketing.values import OPEN_STATES, State
 
 MANY = 99
-NEVER = datetime.max.replace(tzinfo=UTC)
 # Word for word the conditions of the partial indexes: with parameters in their place SQLite would not see that they serve.
 _IS_OPEN, _IS_DONE = text(OPEN), text(DONE)
 ITEM = select(folios.c.id.label('_id'), *(folios.c[name] for name in WorkItem.__dataclass_fields__))
@@ -67,16 +65,13 @@ class WorkLists:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def mine(self, viewer: Viewer, client: str | None = None, limit: int = 50, after: str | None = None) -> Page[WorkItem]:
+    def mine(self, viewer: Viewer, limit: int = 50, after: str | None = None, client: str | None = None) -> Page[WorkItem]:
         """The open folios that the viewer has."""
         return self._promised(viewer, (_mine(viewer), *_of_client(client)), limit, after)
 
     def of_groups(self, viewer: Viewer, groups: Collection[Group], limit: int = 50, after: str | None = None) -> Page[WorkItem]:
         """The open folios of resolver groups, also those that a member has taken."""
-        key = Key.read(after)
-        with self._db.read() as connection:
-            each = [_by_promise(connection, (_of_group(group), visible(viewer)), limit, key) for group in dict.fromkeys(groups)]
-        return page_of(list(_merged(each))[:limit + 1], limit)
+        return self._promised(viewer, (_of_groups(groups),), limit, after)
 
     def breaching(self, viewer: Viewer, until: datetime, client: str | None = None, limit: int = 50,
                   after: str | None = None) -> Page[WorkItem]:
@@ -108,10 +103,9 @@ class WorkLists:
 
     def tabs(self, viewer: Viewer, groups: Collection[Group], breach_until: datetime) -> Tabs:
         """How many folios each list of the viewer has."""
-        several: ColumnElement[bool] = or_(*map(_of_group, groups)) if groups else literal(False)
-        lists = (_mine(viewer), several, folios.c.promised <= breach_until, folios.c.holder == 'nobody')
+        conditions = (_mine(viewer), _of_groups(groups), folios.c.promised <= breach_until, folios.c.holder == 'nobody', literal(True))
         with self._db.read() as connection:
-            return Tabs(*(_count(connection, viewer, condition) for condition in (*lists, literal(True))))
+            return Tabs(*map(Bounded, connection.execute(select(*(_count(viewer, condition) for condition in conditions))).one()))
 
     def _promised(self, viewer: Viewer, conditions: Sequence[Condition], limit: int, after: str | None,
                   promised_only: bool = False) -> Page[WorkItem]:
@@ -153,21 +147,18 @@ def _found(connection: Connection, wanted: Select[Any], limit: int, at: str) -> 
     return [(Key(item_row._mapping[at], item_row[0]), WorkItem(*item_row[1:])) for item_row in rows]
 
 
-def _merged(each: Iterable[list[tuple[Key, WorkItem]]]) -> Iterable[tuple[Key, WorkItem]]:
-    return heapq.merge(*each, key=lambda found: (found[0].at or NEVER, found[0].id))
-
-
-def _count(connection: Connection, viewer: Viewer, condition: Condition) -> Bounded:
+def _count(viewer: Viewer, condition: Condition) -> ScalarSelect[int]:
     some = select(literal(1)).select_from(folios).where(_IS_OPEN, condition, visible(viewer)).limit(MANY + 1).subquery()
-    return Bounded(connection.scalar(select(func.count()).select_from(some)) or 0)
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def _mine(viewer: Viewer) -> ColumnElement[bool]:
     return folios.c.agent == viewer.login
 
 
-def _of_group(group: Group) -> ColumnElement[bool]:
-    return and_(folios.c.resolver_group == group[1], folios.c.client == group[0])
+def _of_groups(groups: Collection[Group]) -> ColumnElement[bool]:
+    pairs = [and_(folios.c.resolver_group == group, folios.c.client == client) for client, group in dict.fromkeys(groups)]
+    return or_(*pairs) if pairs else literal(False)
 
 
 def _of_client(client: str | None) -> tuple[Condition, ...]:
