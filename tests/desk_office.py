@@ -14,37 +14,48 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
+from ami_listener.call_log import CallLog
+from ami_listener.live import Live
+from ami_listener.orders import Orders
+from ami_listener.presence import PresenceBook
 from ami_listener.tables import calls
-from config.place import Place, Ports
 from config.values import Contact, Modality, Site
 from desk.accounts.accounts import Accounts
 from desk.accounts.passwords import csrf_of, digest, hashed, new_token
 from desk.accounts.tables import desk_sessions, desk_users
 from desk.accounts.values import Role
+from desk.board_feed import BoardBooks, BoardFeed
+from desk.cards import Cards
 from desk.desk import Desk
+from desk.health import Health
 from desk.routes import ROUTES
+from desk.seats import Seats
 from desk.web.failures import PageFailures, ProgramFailures
 from desk.web.frame import Answer, Router
 from desk.web.gate import PLAIN_COOKIE, Gate, Raw
 from desk.web.rates import Rates
 from desk.web.relay import Relay
-from desk.web.server import DeskServer
+from desk.web.server import DeskServer, desk_threads
 from desk.web.static import static_files
 from desk.web.stream import Hub
 from fax.tables import faxes
 from storage.engine import Database
 from tests import lives
+from tests.desk_visits import place_in
+from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
+from ticketing.overrides import Overrides
+from ticketing.tables import folio_files
+from ticketing.tables import folios as rows_of_folios
 
 NOW = lives.NOW
 MOMENT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 OTHER_LINE = '+528005550201'
-PORTS = Ports(5060, 4573, 5038, 10000, 10100)
 PASSWORD = 'una contraseña larga'
 # Everything in it would be noticed: a script, the end of an attribute, an entity, a template's words, another direction of the text.
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(2)>\'&lt;{{ 7*7 }}\u202ecod.exe'
@@ -83,6 +94,7 @@ class Office:
     mine: str = ''
     others: str = ''
     complaint: str = ''
+    reactor: Any = field(default_factory=lambda: AsyncioSelectorReactor(asyncio.new_event_loop()))
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.db)
@@ -91,8 +103,24 @@ class Office:
                          lambda: self.moment, Rates(1_000_000))
 
     def _desk(self) -> Desk:
-        return Desk(db=self.db, site=lambda: self.site, place=Place(self.folder, Path('/nowhere'), PORTS), accounts=self.accounts,
-                    folios=FolioBook(self.db), lists=FolioLists(self.db), lifecycle=LifeCycle(self.db, lambda: self.site))
+        """All of it but Asterisk, of which nothing is known here."""
+        def of_site() -> Site:
+            return self.site
+
+        def moment() -> datetime:
+            return self.moment
+        reactor, presence = self.reactor, PresenceBook(self.db, of_site)
+        live = Live(reactor, ('127.0.0.1', 1), ('desk', 'none'), moment)
+        _, in_thread = desk_threads(reactor)
+        hub = Hub(reactor, dict, lambda topic: None)
+        seats = Seats(reactor, live, hub, Cards(self.db, of_site, lambda: self.now), presence, of_site, moment, in_thread)
+        board = BoardFeed(reactor, live, presence, BoardBooks(self.db, of_site, lambda: self.now, moment), of_site, moment, in_thread, hub)
+        return Desk(
+            db=self.db, site=of_site, place=place_in(self.folder), accounts=self.accounts, folios=FolioBook(self.db),
+            lists=FolioLists(self.db), lifecycle=LifeCycle(self.db, of_site), live=live, presence=presence,
+            orders=Orders(live, of_site, CallLog(self.db).get, lambda folio, text, by: None), clicks=ClicksToCall(self.db, of_site),
+            seats=seats, end_streams=lambda token: None, browser_password=lambda login: 'of a telephone',
+            overrides=Overrides(self.db).current, board=board, health=Health((('Nada', lambda: ()),), moment))
 
     @cached_property
     def life(self) -> LifeCycle:
@@ -132,6 +160,9 @@ class Office:
                 connection.execute(insert(calls).values(
                     linkedid=f'mesa-{n}.1', direction='in', started=self.now + timedelta(seconds=n), line=line, ani=XSS[:40],
                     recorded=False, folio=folio))
+                connection.execute(insert(folio_files).values(
+                    id=n + 1, folio_id=select(rows_of_folios.c.id).where(rows_of_folios.c.number == folio).scalar_subquery(),
+                    kind='attachment', name='0' * 64, sha256='0' * 64, seconds=0, at=self.now, title=XSS, content_type='text/html', size=9))
                 connection.execute(insert(faxes).values(
                     id=n + 1, reference=f'F{n}0000000', file=f'fax{n}', sha256='a' * 64, size=9, line=line, client=client,
                     caller_number=XSS[:40], caller_name=XSS[:80], called_number=line, device='ttyIAX0', commid=str(n), reason='',
@@ -187,7 +218,7 @@ def served(one: Office) -> Iterator[int]:
     """The desk on a port of loopback, on a reactor of its own, while the block runs."""
     reactor = AsyncioSelectorReactor(asyncio.new_event_loop())
     hub = Hub(reactor, lambda: {'asterisk': 'up'}, lambda topic: None)
-    service = DeskServer(reactor, one.gate, hub, Relay(reactor, '127.0.0.1', 1), static_files(), '127.0.0.1', 0)
+    service = DeskServer(reactor, one.gate, hub, Relay(reactor, '127.0.0.1', 1), static_files(), *desk_threads(reactor), '127.0.0.1', 0)
     started = threading.Event()
     reactor.callWhenRunning(lambda: (service.startService(), started.set()))
     reactor.addSystemEventTrigger('before', 'shutdown', service.stopService)

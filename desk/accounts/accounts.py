@@ -25,7 +25,8 @@ LOGIN = re.compile(r'[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?')
 # Who acts in timelines without being one of ours: nobody may sign in under such a name, nor a program.
 RESERVED = frozenset({'user', 'contact', 'caller', 'mesa'})
 TOKEN = re.compile(r'mesa_[A-Za-z0-9_-]{43}')
-NAMES = 'names of people and programs'
+# Locks of the database.
+NAMES, TRIES = 'names of people and programs', 'wrong tries'
 
 
 class Accounts:
@@ -76,9 +77,9 @@ class Accounts:
         """Give a new password; all his sessions end, but for the one with the token `but_session`. Raises AccountError."""
         self._change(login, by, 'password_set', now, but_session, password=hashed(password))
 
-    def set_totp(self, login: str, key: str | None, *, by: str, now: datetime) -> None:
-        """Ask for a code beside the password from now on; None: no more. Raises AccountError."""
-        self._change(login, by, 'totp_set' if key else 'totp_removed', now, totp_key=key, totp_last=None)
+    def set_totp(self, login: str, key: str | None, *, by: str, now: datetime, but_session: str = '') -> None:
+        """Ask for a code beside the password from now on; None: no more. Sessions end as with a password. Raises AccountError."""
+        self._change(login, by, 'totp_set' if key else 'totp_removed', now, but_session, totp_key=key, totp_last=None)
 
     def disable(self, login: str, *, by: str, now: datetime) -> None:
         """Let him in no more; his sessions end. Raises AccountError."""
@@ -126,13 +127,16 @@ class Accounts:
         with self._db.read() as connection:
             waits = [wrong.wait_s(_tries(connection, key), limit, now) for key, limit in wrong.keys(login, address).items()]
             stored: str | None = connection.scalar(select(desk_users.c.password).where(desk_users.c.login == login))
-        right = not wrong.longest(waits) and fits(password, stored)
+        if wrong.longest(waits):
+            return False
+        right = fits(password, stored)
         if not right:
             self._failed(login, address, now)
         return right
 
     def _failed(self, login: str, address: str, now: datetime) -> None:
         with self._db.write() as connection:
+            self._db.lock(connection, TRIES)           # two at once would count as one, or make the same row
             for key in wrong.keys(login, address):
                 tries = wrong.after_failure(_tries(connection, key), now)
                 connection.execute(delete(desk_tries).where(desk_tries.c.key == key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import unicodedata
 
 import pyotp
 from argon2 import PasswordHasher
@@ -19,8 +20,14 @@ _HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 
 
+def as_typed(password: str) -> str:
+    """A password however a keyboard composes its letters, and without the spaces that a form or a file leaves around it."""
+    return unicodedata.normalize('NFC', password).strip()
+
+
 def hashed(password: str) -> str:
     """The form in which a password is stored. Raises AccountError for one that is too short or too long."""
+    password = as_typed(password)
     if not SHORTEST <= len(password) <= LONGEST:
         raise AccountError(f'a password has {SHORTEST} to {LONGEST} characters, not {len(password)}')
     return _HASHER.hash(password)
@@ -29,7 +36,7 @@ def hashed(password: str) -> str:
 def fits(password: str, stored: str | None) -> bool:
     """Whether this is the password; None, for an account that is not there, takes as long and never fits."""
     try:
-        return _HASHER.verify(stored or _NOBODY, password[:LONGEST + 1]) and stored is not None
+        return _HASHER.verify(stored or _NOBODY, as_typed(password)[:LONGEST + 1]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 

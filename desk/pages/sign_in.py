@@ -42,6 +42,8 @@ def sign_in(desk: Desk, visit: Visit) -> Answer:
         return _form(desk, visit, visit.token, login, f'Demasiados intentos. Espere {error.seconds} segundos.', status=429)
     except DatabaseUnavailable:
         return _form(desk, visit, visit.token, login, UNAVAILABLE, status=503)
+    if visit.person is not None:                       # somebody else's turn at this browser
+        desk.accounts.sign_out(visit.token, address=visit.address, now=visit.moment)
     return see_other(_safe(visit.form.get('ir', '')), (session_cookie(token, visit.secure),))
 
 
@@ -79,11 +81,11 @@ def set_codes(desk: Desk, visit: Visit) -> Answer:
     if not desk.accounts.confirm(visit.who.login, visit.form.get('old', ''), address=visit.address, now=visit.moment):
         return _account(desk, visit, 'La contraseña actual no es correcta.', 403)
     if visit.form.get('remove'):
-        desk.accounts.set_totp(visit.who.login, None, by=visit.who.login, now=visit.moment)
+        desk.accounts.set_totp(visit.who.login, None, by=visit.who.login, now=visit.moment, but_session=visit.token)
         return _account(desk, visit, 'Ya no se pedirá un código al entrar.')
     if not (len(key) == 32 and key.isalnum() and key.isascii()) or step_of_code(key, code, visit.moment.timestamp()) is None:
         return _account(desk, visit, 'El código no corresponde a la clave. Revise la hora de su teléfono e intente otra vez.', 422)
-    desk.accounts.set_totp(visit.who.login, key, by=visit.who.login, now=visit.moment)
+    desk.accounts.set_totp(visit.who.login, key, by=visit.who.login, now=visit.moment, but_session=visit.token)
     return _account(desk, visit, 'Desde ahora se pedirá un código al entrar.')
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from twisted.web.server import Site
 log = logging.getLogger('mesa.web')
 HEADER_BYTES = 8_192
 HEADERS = 60
+ADDRESS = re.compile(r'[0-9a-fA-F:.]{2,45}')
 REQUEST_S = 20                                         # from the first byte of a request to its last
 
 
@@ -101,9 +103,10 @@ def _refusal(status: int, path: bytes) -> bytes:
 
 
 def visitor_of(request: Any) -> str:
-    """The visitor's address: what the proxy appended last, or the peer's own."""
-    told = request.requestHeaders.getRawHeaders('X-Forwarded-For', [])
-    return told[-1].rpartition(',')[2].strip() if told else str(request.getClientAddress().host)
+    """The visitor's address: what the proxy appended last, or the peer's own. What a visitor wrote before it is never looked at."""
+    told = request.requestHeaders.getRawHeaders(b'x-forwarded-for', [])
+    last = told[-1].rpartition(b',')[2].strip().decode('ascii', 'replace') if told else ''
+    return last if ADDRESS.fullmatch(last) else str(request.getClientAddress().host)
 
 
 def word(raw: bytes) -> str:

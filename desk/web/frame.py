@@ -140,7 +140,8 @@ def download(data: bytes, content_type: str, title: str, inline: bool = False, w
     """A file, or the part of it that a player asks for. Only what a browser cannot run is shown within the page; all else is saved."""
     how = 'inline' if inline else 'attachment'
     plain = re.sub(r'[^A-Za-z0-9._-]', '_', title)[:100] or 'archivo'
-    headers = (('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(title[:150], safe='')}"),
+    whole = quote(title[:150].encode('utf-8', 'replace'), safe='')
+    headers = (('Content-Disposition', f"{how}; filename=\"{plain}\"; filename*=UTF-8''{whole}"),
                ('Accept-Ranges', 'bytes'))
     asked = _RANGE.fullmatch(wanted_range.strip())
     if asked is None or not data:

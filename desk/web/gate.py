@@ -81,9 +81,10 @@ class Gate:
         if not routes:
             return told.answer(404, 'there is no such page', *self._for_failure(raw))
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
-        if route is None:
+        if route is None or (route.streams and raw.method == 'HEAD'):
             refused = told.answer(405, f'{raw.method} is not for this page', None, '')
-            allowed = ', '.join(sorted({*routes, *(('HEAD',) if 'GET' in routes else ())}))
+            also = ('HEAD',) if 'GET' in routes and not routes['GET'].streams else ()
+            allowed = ', '.join(sorted({*routes, *also}))
             return Answer(405, refused.body, refused.content_type, (*refused.headers, ('Allow', allowed)))
         try:
             return self._through(route, words, raw, told)
@@ -106,7 +107,7 @@ class Gate:
             if route.is_api:
                 refused = told.answer(401, 'a token is needed: Authorization: Bearer mesa_...', None, '')
                 return Answer(401, refused.body, refused.content_type, (*refused.headers, ('WWW-Authenticate', 'Bearer')))
-            return self._to_sign_in(raw, told)
+            return self._to_sign_in(route, raw, told)
         if route.is_api and person is not None and (seconds := self.rates.wait_s(person.login)):
             slow = told.answer(429, f'too many calls with this token: wait {seconds} s', None, '')
             return Answer(429, slow.body, slow.content_type, (*slow.headers, ('Retry-After', str(seconds))))
@@ -148,10 +149,13 @@ class Gate:
             token, person = ('', None) if raw.path.startswith(API) else self._session(raw, self.moment())
         except DatabaseUnavailable:
             return None, ''
-        return person, csrf_of(token) if person else ''
+        except Exception:
+            log.exception('%s: who asks cannot be told', raw.method)
+            return None, ''
+        return person, csrf_of(token) if person is not None else ''
 
-    def _to_sign_in(self, raw: Raw, told: Failures) -> Answer:
-        if raw.method not in ('GET', 'HEAD') or 'text/event-stream' in raw.header('accept'):
+    def _to_sign_in(self, route: Route, raw: Raw, told: Failures) -> Answer:
+        if raw.method not in ('GET', 'HEAD') or route.streams:
             return told.answer(401, 'nobody is signed in', None, '')
         return see_other(f'{SIGN_IN}?ir={quote(raw.path, safe="/")}' if raw.path != '/' else SIGN_IN)
 
