@@ -130,6 +130,7 @@ def test_with_the_keyboard_alone_from_the_list_to_the_solution(mesa: RealMesa, a
 def test_search_and_a_new_folio(mesa: RealMesa, ana: DeskWindow) -> None:
     page = ana.go('/folios')
     page.keyboard.press('+')
+    page.wait_for_url('**/folios/nuevo')
     page.get_by_label('Cliente').select_option('nopalera')
     page.get_by_label('Usuario').type('rios casta')
     page.locator('#usuarios option').first.wait_for(state='attached', timeout=SOON_MS)
