@@ -310,6 +310,14 @@ def test_users_lines_and_calls(desk: Office) -> None:
     assert 'caller_name' not in desk.call('GET', '/faxes', 'agent-crm')[1]['items'][0]
 
 
+def test_the_board_says_what_it_does_not_know(desk: Office) -> None:
+    status, told = desk.call('GET', '/board', 'supervisor-crm')
+    assert (status, told['fresh'], told['agents']) == (200, False, None)
+    assert [(queue['name'], queue['waiting'], queue['agents']) for queue in told['queues']] == [('acme', None, None)]
+    assert (told['faxes_held'], told['books_at']) == (2, '2026-11-24T16:00:00Z')
+    assert desk.call('GET', '/board', 'agent-crm')[0] == 403
+
+
 def test_over_a_socket(desk: Office) -> None:
     with served(desk) as port:
         def ask(method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, Any, bytes]:

@@ -490,3 +490,47 @@ class Lines(Given):
     """The lines."""
 
     items: list[LineGiven]
+
+
+class TodayGiven(Given):
+    """A queue's calls since midnight of the site; `answered_in_time`: within the contract's seconds."""
+
+    offered: int
+    answered: int
+    answered_in_time: int
+    abandoned: int
+    in_progress: int
+    average_speed_of_answer_s: float | None
+    longest_wait_s: float | None
+
+
+class QueueGiven(Given):
+    """A queue now. Null is what is not known, and never zero."""
+
+    name: str
+    waiting: int | None
+    longest_since: datetime | None
+    agents: dict[str, int] | None = Field(description='How many agents are in each state.')
+    today: TodayGiven | None
+
+
+class AgentGiven(Given):
+    """What an agent does."""
+
+    login: str
+    name: str
+    state: str
+    since: datetime | None
+    reason: str
+    queues: list[str]
+
+
+class BoardGiven(Given):
+    """The wallboard now. `fresh`: the picture of Asterisk is complete and current; `heard_at`: when it was last heard."""
+
+    fresh: bool
+    heard_at: datetime | None
+    books_at: datetime | None = Field(description='When the books were read.')
+    queues: list[QueueGiven]
+    agents: list[AgentGiven] | None = Field(description='Null while it is not known, and for a token of one client.')
+    faxes_held: int | None = Field(description='Null for a token of one client.')

@@ -1,9 +1,10 @@
 """The routes of the API: part of the table in `desk/routes.py`."""
 from __future__ import annotations
 
-from desk.accounts.values import ALL_ROLES, STAFF
-from desk.api import folios, registers
+from desk.accounts.values import ALL_ROLES, STAFF, Role
+from desk.api import board, folios, registers
 from desk.api.models import (
+    BoardGiven,
     Calls,
     CallsAsked,
     CallShown,
@@ -25,6 +26,8 @@ from desk.api.models import (
 from desk.api.moves import MOVE_ROUTES
 from desk.web.frame import Route
 
+LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+
 API_ROUTES: tuple[Route, ...] = (
     Route('GET', '/api/v1/me', registers.me, ALL_ROLES, 'Whom the token stands for.', gives=Me),
     Route('GET', '/api/v1/folios', folios.list_folios, ALL_ROLES, 'Folios, the newest first.', asks=FoliosAsked, gives=Folios),
@@ -37,6 +40,7 @@ API_ROUTES: tuple[Route, ...] = (
     Route('GET', '/api/v1/clients/{client}/users', registers.find_user, STAFF, "A user on a client's list.", asks=UserAsked,
           gives=UserGiven),
     Route('GET', '/api/v1/faxes', registers.list_faxes, STAFF, 'Received faxes, without their content.', asks=FaxesAsked, gives=Faxes),
+    Route('GET', '/api/v1/board', board.show_board, LEADERS, 'The wallboard now.', gives=BoardGiven),
     Route('GET', '/api/v1/lines', registers.list_lines, ALL_ROLES, 'The lines, and whether they are open now.', gives=Lines),
     Route('GET', '/api/v1/lines/{number}', registers.show_line, ALL_ROLES, 'A line, and whether it is open now.', gives=LineGiven),
 )
