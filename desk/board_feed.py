@@ -92,6 +92,7 @@ class BoardFeed:
         self._timer: Any = None
         self._busy = False
         self._dirty = False
+        self._told_at = -BETWEEN_S
         self._stopped = False
 
     def state(self) -> BoardState:
@@ -110,7 +111,8 @@ class BoardFeed:
     def hear(self, _change: object = None) -> None:
         """Something of the live picture has changed; on the reactor's thread."""
         self._dirty = True
-        self._in(BETWEEN_S if self._busy or self._timer is not None else 0.0)
+        if not self._busy:
+            self._in(max(0.0, self._told_at + BETWEEN_S - self._reactor.seconds()))
 
     def look(self) -> None:
         """Somebody has come to look."""
@@ -124,15 +126,20 @@ class BoardFeed:
             self._timer = None
 
     def _in(self, seconds: float) -> None:
-        if self._timer is None and not self._busy and not self._stopped:
+        """Tell then, or sooner if that is due already."""
+        if self._stopped:
+            return
+        if self._timer is None:
             self._timer = self._reactor.callLater(seconds, self._tell)
+        elif self._timer.getTime() > self._reactor.seconds() + seconds:
+            self._timer.reset(seconds)
 
     def _tell(self) -> None:
         self._timer = None
         if not self._hub.readers(TOPIC):
             self._hub.forget(TOPIC)                    # whoever comes next asks for it, and is not told what was
             return
-        self._busy, self._dirty = True, False
+        self._busy, self._dirty, self._told_at = True, False, self._reactor.seconds()
         self._in_thread(self._made).addCallbacks(self._made_well, self._failed).addBoth(self._rest)
 
     def _made(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from babel.dates import format_datetime
 
 from ami_listener.board import Board, Seat
 from ami_listener.call_figures import NOTHING, CallFigures
+from ami_listener.membership import TAKEN_OUT
 from ami_listener.phones import Phones
 from ami_listener.presence import BROWSER, READY, Presence
 from config.values import Agent, Policy, Site
@@ -121,7 +122,13 @@ def _agent(agent: Agent, board: Board, presence: Presence | None, phones: Phones
     busy = state in ('talking', 'ringing')
     since = min((call.since for call in calls), default=None) if busy else presence.since if presence and state == presence.state else None
     reason = presence.reason if presence and state == 'paused' == presence.state else ''
-    return AgentNow(agent.login, agent.name, state, since, reason, frozenset(seats))
+    inside = frozenset(queue for queue, mine in seats.items() if any(map(is_member, mine)))
+    return AgentNow(agent.login, agent.name, state, since, reason, inside)
+
+
+def is_member(seat: Seat) -> bool:
+    """Whether Asterisk's member is one: it keeps whom a supervisor has taken out, paused for that reason."""
+    return not (seat.paused and seat.reason == TAKEN_OUT)
 
 
 def _busy(seats: list[Seat], has_calls: bool) -> str:
@@ -143,7 +150,8 @@ def _idle(agent: Agent, presence: Presence | None, board: Board, seats: list[Sea
     there = [seat for seat in seats if seat.state not in ('unreachable', 'unknown')]
     if not there:
         return 'unreachable' if seats else 'away'
-    return 'paused' if all(seat.paused for seat in there) else 'ready'
+    inside = [seat for seat in there if is_member(seat)]
+    return 'paused' if inside and all(seat.paused for seat in inside) else 'ready'
 
 
 def _queue(site: Site, name: str, board: Board, agents: tuple[AgentNow, ...], books: Books | None, link: Link) -> QueueNow:

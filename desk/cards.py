@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from ami_listener.phones import DIALLING, PhoneCall
 from config.phones import national
+from config.screen_pop import fill_pop_url
 from config.values import BROWSER, Client, Line, Site, User
 from storage.engine import Database, DatabaseUnavailable
 from ticketing.folios import FolioBook
@@ -58,6 +59,8 @@ class Card:
     due: datetime | None
     open_folios: tuple[OpenFolio, ...]
     month_count: int | None                            # the client's folios of this month and modality
+    notes: tuple[str, ...] = ()                        # what an agent should know of the contract
+    crm: str = ''                                      # where the client's own system shows this call; '': nowhere
     trouble: str = ''                                  # what could not be told
 
 
@@ -125,7 +128,17 @@ def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | Non
         priority=report.priority if report else '', due=folio.promised if folio else None,
         open_folios=tuple(OpenFolio(one.number, str(one.state), one.report.priority, one.report.summary or '')
                           for one in opened if not folio or one.number != folio.number)[:MOST_OPEN],
-        month_count=count, trouble=trouble)
+        month_count=count, notes=client.notes if client else (), crm=_crm(client, folio, call), trouble=trouble)
+
+
+def _crm(client: Client | None, folio: Folio | None, call: PhoneCall) -> str:
+    """The client's screen-pop URL for this call."""
+    if client is None or not client.screen_pop:
+        return ''
+    report = folio.report if folio else None
+    return fill_pop_url(client.screen_pop, {
+        'ani': (report.caller_number if report else None) or call.peer_number, 'folio': folio.number if folio else None,
+        'employee': report.employee_number if report else None, 'call': call.linkedid})
 
 
 def _shown(number: str) -> str:

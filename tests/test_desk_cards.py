@@ -135,3 +135,15 @@ def test_a_state_that_nobody_knows_is_no_state(site: Site) -> None:
     assert 'Estado desconocido' in state_of(facts, site, NOW)['bar']
     assert 'Teléfono sin conexión' in state_of(replace(facts, known=True, presence=Presence('ana', 'desk', 'ready', '', NOW),
                                                        reachable=False), site, NOW)['bar']
+
+
+def test_the_client_s_own_system_can_pop_too_and_a_caller_leads_nowhere_else(db: Database, site: Site) -> None:
+    FolioBook(db).open(report(employee_number=None, user_name=XSS), NOW)
+    client = replace(site.clients['nopalera'], screen_pop='https://crm.example/pop?ani={ani}&folio={folio}', notes=(XSS,))
+    ours = replace(site, clients={**site.clients, 'nopalera': client})
+    card = cards(db, ours).card('ana', rings(peer_number='&x=1"><b>'))
+    assert card.crm == f'https://crm.example/pop?ani=%2B525555550101&folio={card.folio}'
+    told = state_of(SeatFacts('ana', None, True, None, card, None), ours, NOW)['card']
+    assert 'target="mesa-crm"' in told and '<script' not in told and '&lt;script&gt;' in told
+    without = card_of(ours, rings(peer_number='&x=1"><b>'), client, None, None, None, (), None)
+    assert without.crm == 'https://crm.example/pop?ani=%26x%3D1%22%3E%3Cb%3E&folio='

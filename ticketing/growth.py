@@ -10,12 +10,15 @@ from sqlalchemy import func, select
 from storage.engine import Database
 from ticketing.folio_rows import FOLIO, folio_of
 from ticketing.tables import folio_entries, folios
-from ticketing.values import Folio
+from ticketing.values import EntryKind, Folio
+
+# What Mesa does by itself after what people do, and what changes nothing: nobody is interrupted for it.
+QUIET = (EntryKind.EMAIL_OUT.value, EntryKind.ACCESS.value)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A folio as it stands, and its newest entry: id, kind, author and time."""
+    """A folio as it stands, and its newest entry that is not quiet: id, kind, author and time."""
 
     folio: Folio
     entry: int
@@ -28,7 +31,8 @@ def growth_of(db: Database, numbers: Collection[str]) -> dict[str, Growth]:
     """How far each of these folios has come; unknown numbers are left out. Raises DatabaseUnavailable."""
     if not numbers:
         return {}
-    newest = select(func.max(folio_entries.c.id)).where(folio_entries.c.folio_id == folios.c.id).correlate(folios).scalar_subquery()
+    newest = select(func.max(folio_entries.c.id)).where(
+        folio_entries.c.folio_id == folios.c.id, folio_entries.c.kind.not_in(QUIET)).correlate(folios).scalar_subquery()
     wanted = FOLIO.add_columns(folio_entries.c.id.label('entry_id'), folio_entries.c.kind.label('entry_kind'),
                                folio_entries.c.by.label('entry_by'), folio_entries.c.at.label('entry_at')).join(
         folio_entries, folio_entries.c.id == newest).where(folios.c.number.in_(sorted(numbers)))

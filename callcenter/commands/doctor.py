@@ -191,13 +191,14 @@ def site(instance: Instance) -> Iterator[Finding]:
     until = in_force.holidays.confirmed_until
     if until is None or (until - clock.now().astimezone(in_force.zone).date()).days < 365:
         yield Finding('warning', f'holidays are confirmed until {until or date.min}, less than twelve months ahead: see holidays.toml',
-                      f'Los días festivos están confirmados hasta el {until or "—"}: faltan los doce meses siguientes. '
+                      f'Los días festivos están confirmados hasta el {until or date.min:%d/%m/%Y}, menos de doce meses. '
                       'Revíselos con mesa calendar y escriba confirmed_until en holidays.toml.')
     else:
-        yield Finding('ok', f'holidays are confirmed until {until}', f'Los días festivos están confirmados hasta el {until}.')
-    if clock.set_to():
-        yield Finding('warning', f'the clock is set to {clock.set_to()} and stands still: mesa clock clear',
-                      f'El reloj de demostración está detenido en {clock.set_to()}. Suéltelo con mesa clock clear.')
+        yield Finding('ok', f'holidays are confirmed until {until}', f'Los días festivos están confirmados hasta el {until:%d/%m/%Y}.')
+    if stands := clock.set_to():
+        yield Finding('warning', f'the clock is set to {stands} and stands still: mesa clock clear',
+                      f'El reloj de demostración está detenido el {stands.astimezone(in_force.zone):%d/%m/%Y a las %H:%M}. '
+                      'Suéltelo con mesa clock clear.')
     elif clock_file(instance.root).exists():
         yield Finding('warning', f'{clock_file(instance.root)} is ignored, for this site is no demo; remove it',
                       f'{clock_file(instance.root)} no se toma en cuenta, porque este sitio no es de demostración. Bórrelo.')

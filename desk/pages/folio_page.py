@@ -14,12 +14,14 @@ from desk.viewing import Typed, grouped, name_of, shown_number, viewer_of, visib
 from desk.web.frame import Answer, Visit, download, see_other
 from desk.web.render import page
 from ticketing.attaching import Attaching
+from ticketing.growth import QUIET
 from ticketing.since import changes_since
 from ticketing.spanish import FIELDS
-from ticketing.values import Folio, FolioChanged, NotAllowed, TicketingError, UnknownFolio
+from ticketing.values import Entry, EntryKind, Folio, FolioChanged, NotAllowed, TicketingError, UnknownFolio
 
 INLINE = ('audio/', 'image/png', 'image/jpeg', 'image/gif', 'image/webp')      # what no browser runs
-NEWEST, OLDEST = 'nuevas', 'antiguas'
+OLDEST = 'antiguas'                                   # first, in the timeline; otherwise what is new
+MOST_SINCE = 8                                         # of what others did, the last
 COLUMNS: Mapping[str, str] = {
     **FIELDS,
     'state': 'estado', 'priority': 'prioridad', 'agent': 'quién lo tiene', 'resolver_group': 'grupo', 'holder': 'quién lo tiene',
@@ -136,10 +138,17 @@ def _changed(desk: Desk, visit: Visit, slug: str) -> Answer:
     since = changes_since(desk.db, folio.number, _version(visit))
     site = desk.site()
     entries = tuple(EntryView(entry.id, entry.kind, entry_title(entry.kind), name_of(site, entry.by), entry.at,
-                              '' if entry.kind in HEARD else entry.text, entry.call, None) for entry in since.entries)
+                              _short(entry), entry.call, None) for entry in since.entries if entry.kind not in QUIET)
     fields = ', '.join(dict.fromkeys(COLUMNS[name] for name in since.fields if name in COLUMNS))
     says = 'El folio cambió mientras usted escribía, así que todavía no se guardó lo suyo. Su texto sigue aquí: revise y envíe otra vez.'
-    return _refused(desk, visit, Refusal(slug, says, entries, fields), 409)
+    return _refused(desk, visit, Refusal(slug, says, entries[-MOST_SINCE:], fields), 409)
+
+
+def _short(entry: Entry) -> str:
+    """An entry's words without the digests of files."""
+    if entry.kind in HEARD:
+        return ''
+    return entry.text.partition(' (')[0] if entry.kind == EntryKind.ATTACHMENT else entry.text
 
 
 def _refused(desk: Desk, visit: Visit, refusal: Refusal, status: int = 422) -> Answer:

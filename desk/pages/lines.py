@@ -12,7 +12,7 @@ from config.hours import opening
 from config.phones import national
 from config.values import Agent, Line, Override, QueueDef, Site
 from desk.accounts.values import Role
-from desk.board_state import AGENT_STATES, Link, agents_of
+from desk.board_state import AGENT_STATES, Link, agents_of, is_member
 from desk.desk import Desk
 from desk.hours_words import override_words, when, why
 from desk.web.frame import Answer, Visit, see_other
@@ -135,7 +135,8 @@ def _is_in(agent: Agent, queue: str, board: Board, moved: dict[str, Move], fresh
     if agent.login in moved:
         return moved[agent.login].member
     if fresh:
-        return any(phone in board.seats.get(queue, {}) for phone in (agent.desk_phone, agent.browser_phone))
+        seats = board.seats.get(queue, {})
+        return any(is_member(seats[phone]) for phone in (agent.desk_phone, agent.browser_phone) if phone in seats)
     return queue in agent.queues
 
 

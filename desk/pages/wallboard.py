@@ -9,7 +9,6 @@ from desk.desk import Desk
 from desk.seats import call_on
 from desk.web.frame import Answer, Visit, see_other
 from desk.web.render import page
-from ticketing.values import EntryKind
 
 HERE = '/tablero'
 NO_PHONE = 'Su usuario no tiene un teléfono en esta mesa, y se escucha en el teléfono.'
@@ -32,21 +31,12 @@ def listen(desk: Desk, visit: Visit) -> Answer:
     chosen = desk.presence.get(own.login, visit.moment)
     phone = own.browser_phone if chosen and chosen.phone == BROWSER else own.desk_phone
     try:
-        linkedid = desk.orders.listen(phone, call.interface, whisper)
+        linkedid = desk.orders.listen(phone, call.interface, own.login, whisper)
     except OrderError as error:
         return _board(desk, visit, str(error), 409)
-    _note(desk, visit, linkedid, agent.name, whisper)
-    return see_other(f'{HERE}?escucha=1')
-
-
-def _note(desk: Desk, visit: Visit, linkedid: str, agent: str, whisper: bool) -> None:
-    """The folio and the audit log tell who listened."""
     deed = 'whispered' if whisper else 'listened'
-    desk.accounts.note(visit.who.login, deed, f'{agent} {linkedid}', address=visit.address, now=visit.moment)
-    folio = desk.folios.of_call(linkedid)
-    if folio is not None:
-        what = 'supervisión escuchó la llamada y habló con' if whisper else 'supervisión escuchó la llamada de'
-        desk.folios.note(folio.number, EntryKind.ACCESS, f'{what} {agent}', visit.who.login, visit.now)
+    desk.accounts.note(own.login, deed, f'{agent.login} {linkedid}', address=visit.address, now=visit.moment)
+    return see_other(f'{HERE}?escucha=1')
 
 
 def _board(desk: Desk, visit: Visit, says: str = '', status: int = 200) -> Answer:

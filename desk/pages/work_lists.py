@@ -70,7 +70,7 @@ def row_of(site: Site, item: WorkItem, now: datetime) -> Row:
 def _page(desk: Desk, site: Site, person: Person, tab: str, client: str | None, after: str | None, now: datetime) -> Page[WorkItem]:
     lists, viewer = WorkLists(desk.db), viewer_of(person)
     if tab == MINE:
-        return lists.mine(viewer, client, A_PAGE, after)
+        return lists.mine(viewer, A_PAGE, after, client)
     if tab == GROUP:
         groups = [group for group in groups_of(site, person.login) if client in (None, group[0])]
         return lists.of_groups(viewer, groups, A_PAGE, after)

@@ -16,7 +16,9 @@ function open(slug, focus = true) {
   }
   document.querySelector('.more')?.removeAttribute('open');
   const field = wanted.querySelector('select, textarea, input:not([type=hidden])');
-  if (focus) { field?.focus(); wanted.scrollIntoView({block: 'nearest'}); }
+  if (!focus) return;
+  field?.focus({preventScroll: true});
+  wanted.scrollIntoView({block: wanted.querySelector('.alert') ? 'start' : 'nearest'});      // what was refused is read first
 }
 
 for (const tool of document.querySelectorAll('[data-open]')) {
@@ -73,7 +75,7 @@ function showGrown() {
   if (!grown) return;
   const place = document.getElementById('crecio');
   const link = document.createElement('a');
-  link.href = `/folios/${grown.number}#e${grown.entry}`;
+  link.href = `/folios/${grown.number}?ver=${grown.entry}#e${grown.entry}`;      // with the fragment alone nothing would be loaded
   link.textContent = 'ver';
   place.replaceChildren(`${grown.by}: ${grown.kind}, ${span(grown.heard - Date.now())} — `, link);
   place.hidden = false;
@@ -85,6 +87,7 @@ const ahead = Date.parse(folio.dataset.now) - Date.now();
 
 function span(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
+  if (Math.abs(seconds) < 2) return 'hace un momento';
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
   return ago.format(Math.trunc(seconds / size), unit);
 }

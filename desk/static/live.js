@@ -16,7 +16,7 @@ function listen(name) {
 
 function touched() {
   heard = Date.now();
-  if (document.body.classList.contains('stale')) fresh();
+  if (document.body.classList.contains('lost')) fresh();           // whether the exchange answers is told by the beat alone
 }
 
 function fresh() {

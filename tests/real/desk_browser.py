@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -100,10 +102,16 @@ def window(browser: Browser, mesa: RealMesa, login: str, **wishes: Any) -> Itera
 
 
 class Wire:
-    """A TCP wire to a port of loopback that can be cut and mended: what passes is untouched, and a cut ends every connection."""
+    """A TCP wire to a port of loopback that can be cut and mended: what passes is untouched, and a cut ends every connection.
 
-    def __init__(self, port: int) -> None:
+    With a `certificate` (a file with its key) its near end speaks TLS, as a reverse proxy's does.
+    """
+
+    def __init__(self, port: int, certificate: Path | None = None) -> None:
         self._to = port
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+        if self._tls and certificate:
+            self._tls.load_cert_chain(certificate)
         self._listener = socket.create_server(('127.0.0.1', 0))
         self.port: int = self._listener.getsockname()[1]
         self._open = True
@@ -139,10 +147,19 @@ class Wire:
                 if not self._open:
                     near.close()
                     continue
-                far = socket.create_connection(('127.0.0.1', self._to))
-                self._ends |= {near, far}
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+            threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        try:
+            near = self._tls.wrap_socket(near, server_side=True) if self._tls else near
+            far = socket.create_connection(('127.0.0.1', self._to))
+        except OSError:
+            _shut(near)
+            return
+        with self._lock:
+            self._ends |= {near, far}
+        threading.Thread(target=self._carry, args=(far, near), daemon=True).start()
+        self._carry(near, far)
 
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         try:
@@ -152,6 +169,16 @@ class Wire:
             pass
         for end in (one, other):
             _shut(end)
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate that nobody trusts, with its key in the same file."""
+    file = folder / 'desk.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                    '-subj', '/CN=desk.example', '-keyout', str(file), '-out', str(folder / 'certificate')],
+                   check=True, capture_output=True)
+    file.write_text(file.read_text() + (folder / 'certificate').read_text())
+    return file
 
 
 def _shut(end: socket.socket) -> None:

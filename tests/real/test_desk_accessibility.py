@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 def folio(mesa: RealMesa) -> str:
     """One with a timeline, overdue, with what people write."""
     number: str = mesa.json('folio', 'open', '--client', 'nopalera', '--user', '10001', '--summary', 'No imprime <la> impresora')['number']
-    for words in (('note', number, '--text', 'Se revisó el cable', '--by', 'ana'), ('start', number, '--by', 'ana')):
+    for words in (('note', number, 'Se revisó el cable', '--by', 'ana'), ('start', number, '--by', 'ana')):
         done = mesa.mesa('folio', *words)
         assert done.returncode == 0, done.stderr
     return number

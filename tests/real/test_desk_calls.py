@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -11,7 +13,7 @@ from callcenter.caller import Caller
 from callcenter.listening import Queued
 from storage.engine import Database
 from tests.real.callers import NOPALERA, loudness
-from tests.real.desk_browser import Wire, started_browser, window
+from tests.real.desk_browser import Wire, self_signed, started_browser, window
 from tests.real.instance import RealMesa
 from tests.real.phones import agent, caller
 from ticketing.folios import FolioBook
@@ -77,27 +79,23 @@ def test_only_the_agent_whose_telephone_rings_sees_the_card(mesa: RealMesa, brow
 
 
 def test_a_connection_that_was_cut_for_ten_seconds_brings_the_card_afterwards(mesa: RealMesa, browser: Browser) -> None:
-    wire = Wire(mesa.place.ports.desk)
-    try:
-        with window(browser, mesa, 'ana', port=wire.port) as ana, agent(mesa.instance, 'ana') as phone, \
-                caller(mesa.instance, NOPALERA, MARIA) as line:
-            ana.ready()
-            wire.cut()
-            cut_at = time.monotonic()
-            number = wait_in_queue(mesa, line)
-            phone.expect_ring()
-            ana.page.locator('#aviso-conexion').get_by_text('Sin conexión con Mesa').wait_for(timeout=20_000)
-            assert ana.page.locator(CARD).count() == 0
-            assert time.monotonic() - cut_at > 10
-            wire.mend()
-            assert number in card_text(ana.page)
-            ana.page.locator('#aviso-conexion').wait_for(state='hidden')
-            phone.refuse()
-            line.hang_up()
-            no_card(ana.page)
-            ana.away()
-    finally:
-        wire.close()
+    with closing(Wire(mesa.place.ports.desk)) as wire, window(browser, mesa, 'ana', port=wire.port) as ana, \
+            agent(mesa.instance, 'ana') as phone, caller(mesa.instance, NOPALERA, MARIA) as line:
+        ana.ready()
+        wire.cut()
+        cut_at = time.monotonic()
+        number = wait_in_queue(mesa, line)
+        phone.expect_ring()
+        ana.page.locator('#aviso-conexion').get_by_text('Sin conexión con Mesa').wait_for(timeout=20_000)
+        assert ana.page.locator(CARD).count() == 0
+        assert time.monotonic() - cut_at > 10
+        wire.mend()
+        assert number in card_text(ana.page)
+        ana.page.locator('#aviso-conexion').wait_for(state='hidden')
+        phone.refuse()
+        line.hang_up()
+        no_card(ana.page)
+        ana.away()
 
 
 def test_a_transfer_moves_the_card(mesa: RealMesa, browser: Browser) -> None:
@@ -127,16 +125,20 @@ def test_a_transfer_moves_the_card(mesa: RealMesa, browser: Browser) -> None:
         assert ana.page.locator(CARD).count() == 0
 
 
-def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """WebRTC: Chromium's fake microphone beeps; the sound is measured on both sides."""
-    heard = tmp_path_factory.mktemp('sound') / 'caller.wav'
-    with window(browser, mesa, 'ana') as ana:
+def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_path: Path) -> None:
+    """SIP over wss, sound over DTLS-SRTP: Chromium's fake microphone beeps, and the sound is measured on both sides."""
+    heard = tmp_path / 'caller.wav'
+    with closing(Wire(mesa.place.ports.desk, self_signed(tmp_path))) as proxy, \
+            window(browser, mesa, 'ana', port=proxy.port, secure=True) as ana:
         page = ana.go('/agente')
         page.get_by_label('En este navegador').check()
         page.get_by_role('button', name='Usar este teléfono').click()
         with page.expect_popup() as popup:
             page.get_by_role('button', name='Abrir el teléfono del navegador').click()
         phone = popup.value
+        sockets: list[str] = []
+        phone.on('websocket', lambda socket: sockets.append(socket.url))
+        phone.reload()
         phone.get_by_text('Listo para recibir llamadas').wait_for(timeout=20_000)
         ana.ready()
         with caller(mesa.instance, NOPALERA, MARIA, wav=heard) as line:
@@ -147,6 +149,7 @@ def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_pat
             page.get_by_text('En llamada').first.wait_for()
             line.speak(4.0)
             assert phone.evaluate(LOUDEST) > 0.02      # of 1: the caller, in the browser
+            assert sockets == [f'wss://127.0.0.1:{proxy.port}/telefono/ws']
             phone.get_by_role('button', name='Silenciar micrófono').click()
             phone.get_by_role('button', name='Colgar').click()
             line.finish()

@@ -88,7 +88,7 @@ def test_what_comes_from_elsewhere_shows_without_a_reload(mesa: RealMesa, ana: D
     assert mesa.mesa('folio', 'note', number, 'Por la terminal', '--by', 'beto').returncode == 0
     expect(page.locator('#crecio')).to_contain_text('Beto Salgado: nota', timeout=SOON_MS)
     page.locator('#crecio').get_by_role('link', name='ver').click()
-    expect(page.locator('.timeline')).to_contain_text('Por la terminal', timeout=SOON_MS)
+    expect(page.locator('.history')).to_contain_text('Por la terminal', timeout=SOON_MS)
     expect(page.locator('#crecio')).to_be_hidden()
 
 
@@ -116,7 +116,7 @@ def test_with_the_keyboard_alone_from_the_list_to_the_solution(mesa: RealMesa, a
     keys.type('ya quedó.')
     keys.press('Control+Enter')
     expect(page.get_by_text('La nota quedó guardada.')).to_be_visible(timeout=SOON_MS)
-    expect(page.locator('.timeline')).to_contain_text('Le llamé: ya quedó.')
+    expect(page.locator('.history')).to_contain_text('Le llamé: ya quedó.')
     expect(page.get_by_label('Nota interna')).to_have_value('')
     keys.press('r')
     keys.type('Se reinició la impresora.')
@@ -130,6 +130,7 @@ def test_with_the_keyboard_alone_from_the_list_to_the_solution(mesa: RealMesa, a
 def test_search_and_a_new_folio(mesa: RealMesa, ana: DeskWindow) -> None:
     page = ana.go('/folios')
     page.keyboard.press('+')
+    page.wait_for_url('**/folios/nuevo')
     page.get_by_label('Cliente').select_option('nopalera')
     page.get_by_label('Usuario').type('rios casta')
     page.locator('#usuarios option').first.wait_for(state='attached', timeout=SOON_MS)
@@ -139,6 +140,7 @@ def test_search_and_a_new_folio(mesa: RealMesa, ana: DeskWindow) -> None:
     page.get_by_label('Resumen').fill('<b>Zarigüeya</b> en la impresora')
     page.get_by_label('Resumen').press('Control+Enter')
     expect(page.get_by_role('heading', level=2, name='<b>Zarigüeya</b> en la impresora')).to_be_visible(timeout=SOON_MS)
+    page.locator('#folio[data-ready]').wait_for(timeout=SOON_MS)
     page.keyboard.press('/')
     page.wait_for_url('**/buscar')
     page.get_by_label('Palabras o número de folio').fill('zarigueyas')

@@ -65,7 +65,7 @@ class WorkLists:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def mine(self, viewer: Viewer, client: str | None = None, limit: int = 50, after: str | None = None) -> Page[WorkItem]:
+    def mine(self, viewer: Viewer, limit: int = 50, after: str | None = None, client: str | None = None) -> Page[WorkItem]:
         """The open folios that the viewer has."""
         return self._promised(viewer, (_mine(viewer), *_of_client(client)), limit, after)
 
