@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from desk.accounts import tries
+from desk.accounts import passwords, tries
 from desk.accounts.accounts import IDLE, LONGEST_SESSION, Accounts
 from desk.accounts.passwords import csrf_of, digest, fits, hashed, made_up, new_token, step_of_code
 from desk.accounts.tables import api_tokens, desk_sessions, desk_tries, desk_users
@@ -299,3 +299,16 @@ def test_everything_is_remembered(accounts: Accounts) -> None:
     newest = accounts.audit(login='ana', limit=1)[0]
     assert newest.detail == ('una grabación' + 'x' * 900)[:500]
     assert PASSWORD not in str(accounts.audit())
+
+
+def test_a_crowd_of_passwords_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, 'PATIENCE_S', 0.01)
+    for _ in range(3):
+        assert passwords._AT_WORK.acquire(blocking=False)
+    try:
+        with pytest.raises(LockedOut):
+            passwords.fits('whatever it is', None)
+    finally:
+        for _ in range(3):
+            passwords._AT_WORK.release()
+    assert not passwords.fits('whatever it is', None)

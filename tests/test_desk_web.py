@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from desk.accounts.passwords import csrf_of, new_token
 from desk.web.frame import Answer, Route, Router, download, see_other
-from desk.web.gate import SECURE_COOKIE, path_of, session_cookie
+from desk.web.gate import REMEMBERED, SECURE_COOKIE, SeenSessions, path_of, session_cookie
 from desk.web.rates import Rates
 from desk.web.reading import LONGEST_FIELD, MOST_FIELDS, BadRequest, cookies, form_of, pairs, strict_pairs, text
 from storage.engine import Database
@@ -278,3 +278,14 @@ def test_a_byte_a_second_does_not_hold_a_connection(desk: Office) -> None:
             except OSError:
                 break
         assert time.monotonic() - begun < 40, 'twenty seconds are for a whole request, however slowly it comes'
+
+
+def test_a_long_body_is_taken_from_somebody_we_know_alone() -> None:
+    seen = SeenSessions()
+    seen.add('known')
+    assert seen.knows(['mesa=known']) and seen.knows(['a=b; __Host-mesa=known'])
+    for cookies in ([], ['mesa=other'], ['other=known'], ['mesa=']):
+        assert not seen.knows(cookies)
+    for number in range(REMEMBERED):
+        seen.add(f'later{number}')
+    assert not seen.knows(['mesa=known']) and seen.knows([f'mesa=later{REMEMBERED - 1}'])

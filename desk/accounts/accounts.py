@@ -129,7 +129,10 @@ class Accounts:
             stored: str | None = connection.scalar(select(desk_users.c.password).where(desk_users.c.login == login))
         if wrong.longest(waits):
             return False
-        right = fits(password, stored)
+        try:
+            right = fits(password, stored)
+        except LockedOut:
+            return False                               # nothing was looked at, so nothing is counted
         if not right:
             self._failed(login, address, now)
         return right

@@ -5,17 +5,21 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
+from threading import BoundedSemaphore
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from desk.accounts.values import AccountError
+from desk.accounts.values import AccountError, LockedOut
 
 SHORTEST = 10                                          # characters
 LONGEST = 200                                          # argon2 would take more, and time with it
 STEP_S = 30
 _HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
+_AT_WORK = BoundedSemaphore(3)                         # a crowd of wrong passwords must not take every thread of the desk
+PATIENCE_S = 2.0
+CROWDED_S = 5
 # What is verified for a login that does not exist: its answer takes as long as any other.
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 
@@ -34,11 +38,15 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, stored: str | None) -> bool:
-    """Whether this is the password; None, for an account that is not there, takes as long and never fits."""
+    """Whether this is the password; None, for an account that is not there, takes as long and never fits. Raises LockedOut in a crowd."""
+    if not _AT_WORK.acquire(timeout=PATIENCE_S):
+        raise LockedOut(CROWDED_S)
     try:
         return _HASHER.verify(stored or _NOBODY, as_typed(password)[:LONGEST + 1]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+    finally:
+        _AT_WORK.release()
 
 
 def made_up() -> str:

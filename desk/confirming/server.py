@@ -118,7 +118,8 @@ class WebService(Listening):
     def __init__(self, reactor: Any, confirmations: Confirmations, host: str, port: int) -> None:
         self._pool = ThreadPool(0, THREADS, 'pages')
         root = Root(confirmations, WrongTries(), self._in_thread)
-        super().__init__(reactor, WebSite(root, reactor, CONNECTIONS, lambda _: BODY_BYTES, _log), host, port, 'the confirmation page')
+        site = WebSite(root, reactor, CONNECTIONS, lambda uri, cookies: BODY_BYTES, _log)
+        super().__init__(reactor, site, host, port, 'the confirmation page')
 
     def startService(self) -> None:
         """Listen."""

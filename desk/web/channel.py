@@ -18,6 +18,8 @@ HEADER_BYTES = 8_192
 HEADERS = 60
 ADDRESS = re.compile(r'[0-9a-fA-F:.]{2,45}')
 REQUEST_S = 20                                         # from the first byte of a request to its last
+QUICK_BYTES = 65_536                                   # of a body; a longer one is an upload
+UPLOAD_S = 300
 
 
 class Channel(HTTPChannel):
@@ -56,12 +58,17 @@ class Channel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """Refuse a body that is too long, or of no told length, before a byte of it is kept."""
-        if self.length is None or self.length > self.factory.largest(self._path):
+        if self.length is None or self.length > self.factory.largest(self._path, self._cookies()):
             self.refused = True
             self.transport.write(_refusal(411 if self.length is None else 413, self._path))
             self.loseConnection()
         else:
+            if self.length > QUICK_BYTES:
+                self.setTimeout(UPLOAD_S)              # somebody we know, on a line that may be slow
             super().allHeadersReceived()
+
+    def _cookies(self) -> list[str]:
+        return [raw.decode('latin-1') for raw in self.requests[-1].requestHeaders.getRawHeaders(b'cookie', [])]
 
     def rawDataReceived(self, data: bytes) -> None:
         """The body, unless it was refused."""
@@ -70,12 +77,16 @@ class Channel(HTTPChannel):
 
 
 class WebSite(Site):
-    """The factory of connections: `most` and no more. `largest` tells the longest body that an address takes; `line` is its log line."""
+    """The factory of connections: `most` and no more.
+
+    `largest` tells the longest body that an address takes from who has these cookies; `line` is its log line.
+    """
 
     protocol = Channel
     connections = 0
 
-    def __init__(self, root: Resource, reactor: Any, most: int, largest: Callable[[bytes], int], line: Callable[[Any], None]) -> None:
+    def __init__(self, root: Resource, reactor: Any, most: int, largest: Callable[[bytes, list[str]], int],
+                 line: Callable[[Any], None]) -> None:
         super().__init__(root, timeout=REQUEST_S, reactor=reactor, parsePOSTFormSubmission=False)
         self.most = most
         self.largest = largest

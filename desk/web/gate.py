@@ -9,10 +9,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from desk.accounts.passwords import csrf_of, new_token
+from desk.accounts.passwords import csrf_of, digest, new_token
 from desk.accounts.values import Person
 from desk.web.frame import Answer, Route, Router, Visit, see_other
 from desk.web.rates import Rates
@@ -24,6 +25,7 @@ log = logging.getLogger('mesa.desk')
 SIGN_IN = '/entrar'
 API = '/api/'
 PLAIN_COOKIE, SECURE_COOKIE = 'mesa', '__Host-mesa'    # the latter is taken by browsers over TLS alone
+REMEMBERED = 10_000                                    # sessions
 CHANGING = frozenset({'POST', 'PUT', 'PATCH', 'DELETE'})
 
 
@@ -61,6 +63,27 @@ class Failures(Protocol):
     def answer(self, status: int, why: str, person: Person | None, csrf: str) -> Answer: ...
 
 
+class SeenSessions:
+    """The sessions that held when they were last looked at, in memory: the reactor asks before it takes a long body, and never waits."""
+
+    def __init__(self) -> None:
+        self._digests: dict[str, None] = {}
+        self._lock = Lock()
+
+    def add(self, token: str) -> None:
+        """This one held just now."""
+        with self._lock:
+            self._digests.pop(digest(token), None)
+            self._digests[digest(token)] = None
+            if len(self._digests) > REMEMBERED:
+                del self._digests[next(iter(self._digests))]
+
+    def knows(self, cookie_headers: list[str]) -> bool:
+        """Whether one of these cookies is such a session's."""
+        found = cookies(cookie_headers)
+        return any(digest(found[name]) in self._digests for name in (SECURE_COOKIE, PLAIN_COOKIE) if name in found)
+
+
 @dataclass(frozen=True)
 class Gate:
     """The gate of one desk. `now` is Mesa's clock, `moment` the machine's."""
@@ -73,6 +96,7 @@ class Gate:
     now: Callable[[], datetime]
     moment: Callable[[], datetime]
     rates: Rates = field(default_factory=Rates)
+    seen: SeenSessions = field(default_factory=lambda: SeenSessions())
 
     def answer(self, raw: Raw) -> Any:
         """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
@@ -137,7 +161,10 @@ class Gate:
 
     def _session(self, raw: Raw, moment: datetime) -> tuple[str, Person | None]:
         token = cookies(list(raw.headers.get('cookie', ()))).get(SECURE_COOKIE if raw.secure else PLAIN_COOKIE, '')
-        return token, self.accounts.session(token, moment) if token else None
+        person = self.accounts.session(token, moment) if token else None
+        if person is not None:
+            self.seen.add(token)
+        return token, person
 
     def _bearer(self, raw: Raw, moment: datetime) -> tuple[str, Person | None]:
         kind, _, token = raw.header('authorization').partition(' ')

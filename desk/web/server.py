@@ -27,7 +27,7 @@ CONNECTIONS = 3200
 THREADS = 8
 STATIC = '/static/'
 InThread = Callable[..., Any]                          # runs blocking work on a thread of the desk; gives a Deferred
-LARGEST_TO_NOBODY = 65_536                             # of a body for an address that is none: it is told so, too
+LARGEST_TO_NOBODY = 65_536                             # of a body from a stranger, or for an address that is none: he is told so
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' blob:; "
           "worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 HEADERS = (
@@ -148,10 +148,12 @@ def _headers(request: Any) -> dict[str, tuple[str, ...]]:
             for name, values in request.requestHeaders.getAllRawHeaders()}
 
 
-def _largest(gate: Gate) -> Callable[[bytes], int]:
-    def largest(uri: bytes) -> int:
+def _largest(gate: Gate) -> Callable[[bytes, list[str]], int]:
+    """A long body is taken from somebody who was signed in a moment ago, when he looked at the page with its form."""
+    def largest(uri: bytes, cookie_headers: list[str]) -> int:
         routes, _ = gate.router.find(path_of(uri))
-        return max((route.largest for route in routes.values()), default=LARGEST_TO_NOBODY)
+        wanted = max((route.largest for route in routes.values()), default=LARGEST_TO_NOBODY)
+        return wanted if wanted <= LARGEST_TO_NOBODY or gate.seen.knows(cookie_headers) else LARGEST_TO_NOBODY
     return largest
 
 
