@@ -284,8 +284,8 @@ def test_a_long_body_is_taken_from_somebody_we_know_alone() -> None:
     seen = SeenSessions()
     seen.add('known')
     assert seen.knows(['mesa=known']) and seen.knows(['a=b; __Host-mesa=known'])
-    for cookies in ([], ['mesa=other'], ['other=known'], ['mesa=']):
-        assert not seen.knows(cookies)
+    for others in ([], ['mesa=other'], ['other=known'], ['mesa=']):
+        assert not seen.knows(others)
     for number in range(REMEMBERED):
         seen.add(f'later{number}')
     assert not seen.knows(['mesa=known']) and seen.knows([f'mesa=later{REMEMBERED - 1}'])
