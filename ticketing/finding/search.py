@@ -26,7 +26,7 @@ NUMBER = re.compile(r'[0-9]{8}')
 TEXTS = ('summary', 'description', 'solution', 'diagnosis', 'user_name', 'employee_number', 'number')    # in which a passage is looked for
 NOTES = 'timeline'
 IDS = 100                                              # hits of PostgreSQL that are looked up at once
-RECENT = 5_000                                         # folios that PostgreSQL looks through before it asks its index
+RECENT = 20_000                                        # folios that PostgreSQL looks through before it asks its index
 READ_ENTRIES = 500                                     # of one page of hits, for their passages
 _fts = table('search_index', column('rowid', Integer), column('search_index', String))
 
