@@ -79,7 +79,7 @@ def desk_services(serving: Any) -> list[Any]:
         clicks=ClicksToCall(serving.db, site), seats=seats,
         end_streams=lambda token: reactor.callFromThread(hub.send_away, token),
         browser_password=lambda login: serving.instance.secrets(site()).web_phones[login],
-        overrides=serving.overrides, board=board, health=health_of(serving, live), grown=folios.grown,
+        overrides=serving.overrides, board=board, health=health_of(serving, live), routes=ROUTES, grown=folios.grown,
         writing=folios.writing)
 
     def stop() -> None:

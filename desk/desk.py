@@ -15,6 +15,7 @@ from desk.accounts.values import Person
 from desk.board_feed import BoardFeed
 from desk.health import Health
 from desk.seats import Seats
+from desk.web.frame import Route
 from storage.engine import Database
 from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
@@ -43,6 +44,7 @@ class Desk:
     overrides: Callable[[datetime], tuple[Override, ...]]   # those stored that matter from an instant on
     board: BoardFeed
     health: Health
+    routes: tuple[Route, ...]                          # of this desk, for those who describe it
     # Called on any thread: a folio has grown; somebody writes in it (the name of a form, '' when he stopped).
     grown: Callable[[str], None] = lambda number: None
     writing: Callable[[str, Person, str], None] = lambda number, person, what: None

@@ -126,7 +126,7 @@ class Floor:
             seats=Seats(self.clock, self.live, self.hub, Cards(db, lambda: self.site, lambda: self.now), self.presence, lambda: self.site,
                         lambda: self.moment, maybeDeferred),
             end_streams=lambda token: None, browser_password=lambda login: '', overrides=lambda now: self.stored, board=self.feed,
-            health=Health(tuple(looks), lambda: self.moment, timedelta()))
+            health=Health(tuple(looks), lambda: self.moment, timedelta()), routes=ROUTES)
         self.gate = Gate(self.desk, Router(ROUTES), self.accounts, PageFailures(), ProgramFailures(), lambda: self.now, lambda: self.moment)
         self.tokens: dict[str, str] = {}
         self._let_in()

@@ -121,7 +121,7 @@ class Office:
             lists=FolioLists(self.db), lifecycle=LifeCycle(self.db, of_site), live=live, presence=presence,
             orders=Orders(live, of_site, CallLog(self.db).get, lambda folio, text, by: None), clicks=ClicksToCall(self.db, of_site),
             seats=seats, end_streams=lambda token: None, browser_password=lambda login: 'of a telephone',
-            overrides=Overrides(self.db).current, board=board, health=Health((('Nada', lambda: ()),), moment))
+            overrides=Overrides(self.db).current, board=board, health=Health((('Nada', lambda: ()),), moment), routes=ROUTES)
 
     @cached_property
     def life(self) -> LifeCycle:

@@ -119,7 +119,7 @@ class TestDesk:
             lists=FolioLists(self.db), lifecycle=self.life, presence=PresenceBook(self.db, lambda: self.site),
             clicks=ClicksToCall(self.db, lambda: self.site), live=self.asterisk, orders=self.asterisk, seats=self.asterisk,
             end_streams=lambda token: None, browser_password=lambda login: '', overrides=lambda since: (), board=self.asterisk,
-            health=self.asterisk, grown=self.grown.append,
+            health=self.asterisk, routes=ROUTES, grown=self.grown.append,
             writing=lambda number, person, what: self.written.append((number, person.login, what)))
         self.gate = Gate(self.desk, Router(ROUTES), self.accounts, PageFailures(), ProgramFailures(), lambda: self.now,
                          lambda: datetime.now(UTC))

@@ -23,7 +23,7 @@ def operations() -> list[tuple[Route, dict[str, Any]]]:
 
 
 def test_the_copy_is_current() -> None:
-    assert COPY.read_text() == written(ROUTES), 'renew it: .venv/bin/python -m desk.api.openapi > docs/openapi.json'
+    assert COPY.read_text() == written(ROUTES), 'renew it: .venv/bin/python -m desk.api > docs/openapi.json'
 
 
 def test_every_route_is_in_the_file_and_nothing_else() -> None:

@@ -1,9 +1,8 @@
-"""The OpenAPI file, made from the table of routes; pure. `python -m desk.api.openapi > docs/openapi.json` renews the copy."""
+"""The OpenAPI file, made from the table of routes; pure. `python -m desk.api > docs/openapi.json` renews the copy."""
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -158,13 +157,3 @@ def _schema(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 def roles_of(route: Route) -> str:
     """Who may, in a word."""
     return 'everybody' if not route.roles else 'all roles' if route.roles == ALL_ROLES else ', '.join(sorted(route.roles))
-
-
-def main() -> None:
-    """Print the file of this desk."""
-    from desk.routes import ROUTES
-    sys.stdout.write(written(ROUTES))
-
-
-if __name__ == '__main__':
-    main()

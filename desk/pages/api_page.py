@@ -9,30 +9,26 @@ from desk.desk import Desk
 from desk.web.frame import Answer, Route, Visit, json_answer
 from desk.web.render import page
 
-
-@cache
-def _file() -> dict[str, Any]:
-    from desk.routes import ROUTES  # the table names us, so it is read when somebody asks
-    return openapi(ROUTES)
+_file = cache(openapi)                                 # of one table of routes; it never changes while we run
 
 
 def give_file(desk: Desk, visit: Visit) -> Answer:
     """The OpenAPI file."""
-    return json_answer(_file(), headers=(('Cache-Control', 'no-cache'),))
+    return json_answer(_file(desk.routes), headers=(('Cache-Control', 'no-cache'),))
 
 
 def show_api(desk: Desk, visit: Visit) -> Answer:
     """Every call of the API: what it does, who may, what it takes and answers."""
-    from desk.routes import ROUTES
-    routes = [route for route in ROUTES if route.is_api]
-    models = {model.__name__: _file()['components']['schemas'].get(model.__name__)
+    routes = [route for route in desk.routes if route.is_api]
+    told = _file(desk.routes)
+    models = {model.__name__: told['components']['schemas'].get(model.__name__)
               for route in routes for model in (route.takes, route.gives) if model is not None}
-    return page(visit, 'api.html.j2', title='API', calls=[_call(route) for route in routes],
+    return page(visit, 'api.html.j2', title='API', calls=[_call(route, told) for route in routes],
                 models={name: _fields(schema) for name, schema in sorted(models.items()) if schema})
 
 
-def _call(route: Route) -> dict[str, Any]:
-    operation = _file()['paths'][route.path][route.method.lower()]
+def _call(route: Route, told: dict[str, Any]) -> dict[str, Any]:
+    operation = told['paths'][route.path][route.method.lower()]
     return {'method': route.method, 'path': route.path, 'summary': route.summary, 'roles': roles_of(route),
             'statuses': ', '.join(map(str, statuses(route))), 'parameters': operation.get('parameters', ()),
             'takes': route.takes and route.takes.__name__, 'gives': route.gives and route.gives.__name__}
