@@ -11,13 +11,13 @@ from ami_listener.presence import PresenceBook
 from callcenter.desk_health import health_of
 from config.values import Site
 from desk.accounts.accounts import Accounts
-from desk.board_feed import TOPIC as BOARD
-from desk.board_feed import BoardBooks, BoardFeed
-from desk.cards import Cards
+from desk.board.feed import TOPIC as BOARD
+from desk.board.feed import BoardBooks, BoardFeed
+from desk.calls.cards import Cards
+from desk.calls.seats import TOPIC, Seats
 from desk.desk import Desk
-from desk.folio_state import FolioWatch
+from desk.folios.state import FolioWatch
 from desk.routes import ROUTES
-from desk.seats import TOPIC, Seats
 from desk.web.failures import PageFailures, ProgramFailures
 from desk.web.frame import Router
 from desk.web.gate import Gate

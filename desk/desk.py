@@ -12,9 +12,9 @@ from config.place import Place
 from config.values import Override, Site
 from desk.accounts.accounts import Accounts
 from desk.accounts.values import Person
-from desk.board_feed import BoardFeed
+from desk.board.feed import BoardFeed
+from desk.calls.seats import Seats
 from desk.health import Health
-from desk.seats import Seats
 from desk.web.frame import Route
 from storage.engine import Database
 from ticketing.click_to_call import ClicksToCall

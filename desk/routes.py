@@ -84,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/folios/{number}/archivos/{file_id}', folio_page.file, AGENTS, 'A file of a folio.', media='application/octet-stream'),
     Route('POST', '/folios/{number}/escribiendo', folio_page.writing, AGENTS, 'Says that somebody writes in a folio.'),
     Route('POST', '/folios/{number}/llamar', folio_page.call, AGENTS, "Calls a number of a folio from one's own telephone."),
-    Route('POST', '/folios/{number}/{action}', folio_page.act, AGENTS, 'Does something to a folio: see desk/folio_actions.py.'),
+    Route('POST', '/folios/{number}/{action}', folio_page.act, AGENTS, 'Does something to a folio: see desk/folios/actions.py.'),
     Route('GET', '/api', api_page.show_api, frozenset(), 'The API, for people who write programs.'),
     Route('GET', '/api/v1/openapi.json', api_page.give_file, frozenset(), 'This file.'),
     *API_ROUTES,

@@ -29,12 +29,12 @@ from desk.accounts.accounts import Accounts
 from desk.accounts.passwords import csrf_of, digest, new_token
 from desk.accounts.tables import desk_sessions, desk_users
 from desk.accounts.values import Role
-from desk.board_feed import BoardBooks, BoardFeed
-from desk.cards import Cards
+from desk.board.feed import BoardBooks, BoardFeed
+from desk.calls.cards import Cards
+from desk.calls.seats import Seats
 from desk.desk import Desk
 from desk.health import Health, Look
 from desk.routes import ROUTES
-from desk.seats import Seats
 from desk.web.failures import PageFailures, ProgramFailures
 from desk.web.frame import Answer, Router
 from desk.web.gate import PLAIN_COOKIE, Gate, Raw

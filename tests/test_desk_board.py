@@ -19,9 +19,9 @@ from ami_listener.membership import TAKEN_OUT
 from ami_listener.phones import PhoneCall, Phones
 from ami_listener.presence import Presence
 from desk.accounts.values import Person, Role
-from desk.board_feed import BETWEEN_S, LOOK_EVERY_S
-from desk.board_quarters import QUARTER, Wait, quarters
-from desk.board_state import AGENT_STATES, Books, Link, agents_of, as_json, board_state, cells_of
+from desk.board.feed import BETWEEN_S, LOOK_EVERY_S
+from desk.board.quarters import QUARTER, Wait, quarters
+from desk.board.state import AGENT_STATES, Books, Link, agents_of, as_json, board_state, cells_of
 from desk.web.stream import Subscription
 from storage.engine import Database, DatabaseUnavailable
 from tests import lives

@@ -13,8 +13,8 @@ from ami_listener.phones import HELD, RINGING, TALKING, PhoneCall, Phones
 from ami_listener.presence import Presence
 from config.load import load
 from config.values import Site
-from desk.cards import Cards, card_of
-from desk.seats import SeatFacts, call_on, reachable, state_of
+from desk.calls.cards import Cards, card_of
+from desk.calls.seats import SeatFacts, call_on, reachable, state_of
 from storage.engine import Database
 from ticketing.folios import FolioBook, Report
 

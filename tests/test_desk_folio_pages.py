@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from desk.accounts.values import Role
-from desk.folio_actions import ACTIONS
+from desk.folios.actions import ACTIONS
 from storage.engine import Database
 from tests.desk_visits import Page, TestDesk, Visitor
 from tests.lives import MINUTE, NOW, PREMIUM, report, site

@@ -8,7 +8,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
 from desk.accounts.values import Person, Role
-from desk.folio_state import EVERY_S, WRITING_S, FolioWatch
+from desk.folios.state import EVERY_S, WRITING_S, FolioWatch
 from desk.web.stream import Hub, Subscription
 from storage.engine import Database
 from tests.lives import NOW, Desk

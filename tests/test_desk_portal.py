@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from config.values import Site
-from desk.told import TEXTS, TOLD_REASONS, USER_LETTERS
+from desk.folios.told import TEXTS, TOLD_REASONS, USER_LETTERS
 from storage.engine import Database
 from tests import lives
 from tests.desk_floor import GLOBEX_LINE, RUNNABLE, XSS, Floor, floor_site

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from ami_listener.orders import OrderError
 from ami_listener.presence import REASONS, PresenceError
+from desk.calls.seats import call_on
 from desk.desk import Desk
-from desk.seats import call_on
 from desk.web.frame import Answer, Visit, json_answer, see_other
 from desk.web.render import page
 

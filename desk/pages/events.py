@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 from desk.accounts.values import AGENTS, Role
-from desk.board_feed import TOPIC as BOARD
+from desk.board.feed import TOPIC as BOARD
 from desk.desk import Desk
-from desk.folio_state import FOLIO
-from desk.viewing import visible_folio
+from desk.folios.state import FOLIO
+from desk.folios.viewing import visible_folio
 from desk.web.frame import Visit
 from desk.web.stream import Subscription
 from ticketing.values import UnknownFolio

@@ -8,9 +8,9 @@ from typing import Any
 from ami_listener.orders import OrderError
 from ami_listener.presence import BROWSER
 from desk.desk import Desk
-from desk.folio_actions import ACTIONS, ATTACH, TOOLS, Deed
-from desk.folio_sheet import HEARD, EntryView, Sheet, entry_title, folders_of, sheet_of
-from desk.viewing import Typed, grouped, name_of, shown_number, viewer_of, visible_folio
+from desk.folios.actions import ACTIONS, ATTACH, TOOLS, Deed
+from desk.folios.sheet import HEARD, EntryView, Sheet, entry_title, folders_of, sheet_of
+from desk.folios.viewing import Typed, grouped, name_of, shown_number, viewer_of, visible_folio
 from desk.web.frame import Answer, Visit, download, see_other
 from desk.web.render import page
 from ticketing.attaching import Attaching

@@ -12,7 +12,7 @@ from config.hours import opening
 from config.phones import national
 from config.values import Agent, Line, Override, QueueDef, Site
 from desk.accounts.values import Role
-from desk.board_state import AGENT_STATES, Link, agents_of, is_member
+from desk.board.state import AGENT_STATES, Link, agents_of, is_member
 from desk.desk import Desk
 from desk.hours_words import override_words, when, why
 from desk.web.frame import Answer, Visit, see_other

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from config.values import Client, Line, Site, User
 from desk.desk import Desk
-from desk.folio_sheet import supported
-from desk.viewing import Typed, shown_number
+from desk.folios.sheet import supported
+from desk.folios.viewing import Typed, shown_number
 from desk.web.frame import Answer, Visit, json_answer, see_other
 from desk.web.render import page
 from ticketing.by_hand import ByHand, report_by_hand

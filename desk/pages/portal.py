@@ -11,7 +11,7 @@ from sqlalchemy import select
 from config.values import Site
 from desk.confirming.answers import COMMENT_CHARACTERS, zone_of
 from desk.desk import Desk
-from desk.told import told_folio
+from desk.folios.told import told_folio
 from desk.web.failures import not_found
 from desk.web.frame import Answer, Visit, see_other
 from desk.web.render import page

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from desk.desk import Desk
+from desk.folios.viewing import viewer_of
 from desk.pages.work_lists import row_of
-from desk.viewing import viewer_of
 from desk.web.frame import Answer, Visit, see_other
 from desk.web.render import page
 from ticketing.damm import is_valid

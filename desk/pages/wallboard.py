@@ -4,9 +4,9 @@ from __future__ import annotations
 from ami_listener.orders import OrderError
 from ami_listener.presence import BROWSER
 from desk.accounts.values import Role
-from desk.board_state import Cell, cells_of, layout_of
+from desk.board.state import Cell, cells_of, layout_of
+from desk.calls.seats import call_on
 from desk.desk import Desk
-from desk.seats import call_on
 from desk.web.frame import Answer, Visit, see_other
 from desk.web.render import page
 

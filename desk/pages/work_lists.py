@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from config.values import Site
 from desk.accounts.values import Person
 from desk.desk import Desk
-from desk.viewing import is_vip, name_of, viewer_of
+from desk.folios.viewing import is_vip, name_of, viewer_of
 from desk.web.frame import Answer, Visit
 from desk.web.render import page
 from ticketing.finding.keys import BadPage, Page

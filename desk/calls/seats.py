@@ -14,7 +14,7 @@ from ami_listener.live import Change, Live
 from ami_listener.phones import DIALLING, HELD, RINGING, TALKING, PhoneCall
 from ami_listener.presence import BROWSER, DESK, READY, WRAP_UP, Presence, PresenceBook
 from config.values import Agent, Site
-from desk.cards import Card, Cards
+from desk.calls.cards import Card, Cards
 from desk.web.render import html
 from desk.web.stream import Hub
 from storage.engine import DatabaseUnavailable

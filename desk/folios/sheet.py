@@ -13,9 +13,9 @@ from config.contract import way_out
 from config.values import Agent, Application, Category, Client, Modality, ResolverGroup, Site, User
 from desk.accounts.values import Person
 from desk.desk import Desk
-from desk.explaining import Explained, explained
-from desk.folio_actions import Action, Seen, next_of, offered
-from desk.viewing import is_vip, name_of, user_of, zone_of
+from desk.folios.actions import Action, Seen, next_of, offered
+from desk.folios.explaining import Explained, explained
+from desk.folios.viewing import is_vip, name_of, user_of, zone_of
 from ticketing.changes import clock_of
 from ticketing.click_to_call import Reachable, numbers_of
 from ticketing.folio_rows import id_of

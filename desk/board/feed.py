@@ -16,8 +16,8 @@ from ami_listener.phones import Phones
 from ami_listener.presence import Presence, PresenceBook
 from ami_listener.tables import calls
 from config.values import Site
-from desk.board_quarters import Quarter, Wait, quarters
-from desk.board_state import BoardState, Books, Link, as_json, board_state, target_of
+from desk.board.quarters import Quarter, Wait, quarters
+from desk.board.state import BoardState, Books, Link, as_json, board_state, target_of
 from desk.web.stream import Hub
 from fax.books import FaxBook
 from fax.values import FaxState

@@ -18,7 +18,7 @@ from ami_listener.membership import TAKEN_OUT
 from ami_listener.phones import Phones
 from ami_listener.presence import BROWSER, READY, Presence
 from config.values import Agent, Policy, Site
-from desk.board_quarters import Quarter
+from desk.board.quarters import Quarter
 from ticketing.finding.breaches import BreachesAhead
 from ticketing.spanish import MODALITIES
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from config.values import Site
 from desk.accounts.values import Person
-from desk.viewing import name_of, viewer_of
+from desk.folios.viewing import name_of, viewer_of
 from desk.web.stream import Hub
 from storage.engine import Database, DatabaseUnavailable
 from ticketing.growth import Growth, growth_of

@@ -1,0 +1,1 @@
+"""The wallboard (mission.md 6.3)."""
