@@ -169,7 +169,7 @@ def test_no_list_reads_closed_folios(years: Database) -> None:
         statement, parameters = seen[-1]
         told = plan(years, statement, parameters)
         if name != 'look-up' and years.dialect == 'postgresql':
-            assert 'folios_' in told, (name, told)     # any of the partial indexes; ten thousand are few enough for a choice
+            assert 'folios_' in told, (name, told)     # any of the indexes; ten thousand are few enough for a choice
         elif name == 'look-up' and years.dialect == 'sqlite':
             assert 'SEARCH folios USING INDEX sqlite_autoindex_folios' in told, told
         else:
