@@ -54,7 +54,7 @@ FIELDS = ('linkedid', 'uniqueid', 'sequence', 'channel', 'peer', 'src', 'dst', '
           'duration', 'billsec', 'disposition')
 CALLS, AT_ONCE, KILLS, SEED = 30, 6, 8, 20261124
 
-LOGINS = 2                                             # the listener's and the dialer's
+LOGINS = 3                                             # the listener's, the dialer's and the desk's
 
 
 class ManagerProxy:
