@@ -152,8 +152,10 @@ def proxy(office: RealMesa) -> Iterator[ManagerProxy]:
     file = office.root / 'instance.toml'
     usual = file.read_text()
     file.write_text(re.sub(r'^ami = \d+$', f'ami = {between.port}', usual, flags=re.MULTILINE))
+    log = office.root / 'log' / 'mesa.log'
+    told_before = log.stat().st_size
     restart(office)
-    until('Mesa is at the manager', lambda: between.logins == LOGINS and link_is(office, 'up'))
+    until('Mesa is at the manager', lambda: log.read_bytes()[told_before:].count(b'AMI link up') == LOGINS and between.logins == LOGINS)
     yield between
     file.write_text(usual)
     restart(office)
