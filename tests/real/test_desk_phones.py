@@ -208,7 +208,7 @@ def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa,
         try:
             says(phone, 'registered')
             with in_queue(mesa, books):
-                linkedid = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation', 40.0).linkedid     # wrap-up
+                linkedid = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation', 80.0).linkedid     # wrap-up
                 talk(desk, beto, BETO)
                 assert says(phone, 'transfers')
                 joined = desk.call_on(BETO, lambda call: call.linkedid == linkedid, "the caller's call")
@@ -281,6 +281,7 @@ def test_a_call_with_one_click_has_its_folio_and_its_end(mesa: RealMesa, books: 
     with agent(mesa.instance, 'ana') as ana, user_phone(mesa.instance) as user:
         desk.orders.call(ANA, click)
         ana.expect_ring()
+        desk.call_on(ANA, lambda call: call.phase == 'ringing', 'the ringing')
         with pytest.raises(OrderError, match='ocupado'):
             desk.orders.call(ANA, click)
         ana.answer()

@@ -223,5 +223,6 @@ def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: F
     # Mesa can read what was cut off; when the new start has taken its time, Mesa has taken the fax as well.
     left = [file for file in partial if file.exists()]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o640 for file in left)
-    assert len(mesa.json('fax', 'list')) - known >= len(partial) - len(left)
+    eventually(lambda: len(mesa.json('fax', 'list')) - known, lambda more: more >= len(partial) - len(left),
+               'what was cut off is in the books')
     assert states(mesa) == {'idle'}
