@@ -197,6 +197,9 @@ def test_who_reaches_nobody_goes_back_to_his_queue(mesa: RealMesa, books: Books,
         assert talk(desk, ana, ANA) == linkedid
 
 
+# Not in every run: its telephone, which answers in PJSIP's own callback, now and then never learns that the call is confirmed, and then
+# nothing is transferred. The pure picture of the same events, recorded, is in tests/test_ami_listener_phones.py.
+@pytest.mark.long
 def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa, books: Books, desk: LiveDesk) -> None:
     only(desk, 'ana')
     place = mesa.place
