@@ -62,7 +62,8 @@ def _services(folder: Path, told: dict[str, Any], reactor: Any) -> list[Any]:
     instance = SimpleNamespace(place=Place(root=folder, prefix=Path('/'), ports=ports), secrets=lambda site: secrets, root=folder)
     return desk_services(SimpleNamespace(
         instance=instance, reactor=reactor, clock=SimpleNamespace(now=lambda: datetime.now(UTC)), db=db, folios=FolioBook(db),
-        lifecycle=LifeCycle(db, lambda: site), standing=lambda: SimpleNamespace(site=site), login_of=str, office=None))
+        lifecycle=LifeCycle(db, lambda: site), standing=lambda: SimpleNamespace(site=site), login_of=str,
+        overrides=lambda moment: ()))
 
 
 def _until_closed(reactor: Any) -> Any:
