@@ -136,6 +136,16 @@ def test_who_has_left_is_forgotten_and_a_session_that_is_over_is_sent_away(hub: 
     assert other.finished and len(hub) == 0 and not hub.readers('agent/ana')
 
 
+def test_what_nobody_reads_is_not_kept_and_the_next_reader_is_not_told_what_was(hub: Hub, asked: list[str]) -> None:
+    first, next_ = Reader(), Reader()
+    hub.open(first, ana())
+    hub.publish('agent/ana', 'seat', {'call': 1})
+    first.leave()
+    hub.publish('agent/ana', 'seat', {'call': 2})
+    hub.open(next_, ana('t2'))
+    assert next_.events('seat') == [] and asked == ['agent/ana', 'agent/ana']
+
+
 def test_one_person_has_so_many_streams_and_no_more(hub: Hub) -> None:
     assert [hub.open(Reader(), ana(f't{number}')) for number in range(MOST_OF_ONE + 1)] == [True] * MOST_OF_ONE + [False]
 
@@ -149,8 +159,9 @@ def test_stopping_sends_everybody_away_and_leaves_no_timer(hub: Hub, clock: Cloc
 
 @given(st.lists(st.one_of(st.sampled_from(['slow', 'quick', 'leave', 'come']), st.integers(0, 5)), max_size=60))
 def test_whatever_happens_a_reader_ends_with_the_newest_state(steps: list[str | int]) -> None:
-    hub = Hub(Clock(), lambda: {}, lambda topic: None)
-    reader, newest = Reader(), None
+    newest: dict[str, int] | None = None
+    hub = Hub(Clock(), lambda: {}, lambda topic: hub.publish(topic, 'seat', newest) if newest else None)
+    reader = Reader()
     hub.open(reader, ana())
     for step in steps:
         if step == 'slow' and reader.producer:

@@ -137,7 +137,6 @@ class BoardFeed:
     def _tell(self) -> None:
         self._timer = None
         if not self._hub.readers(TOPIC):
-            self._hub.forget(TOPIC)                    # whoever comes next asks for it, and is not told what was
             return
         self._busy, self._dirty, self._told_at = True, False, self._reactor.seconds()
         self._in_thread(self._made).addCallbacks(self._made_well, self._failed).addBoth(self._rest)

@@ -5,6 +5,7 @@ changed; a pool thread reads the books; the reactor publishes. Of many changes o
 """
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +13,14 @@ from typing import Any
 
 from ami_listener.live import Change, Live
 from ami_listener.phones import DIALLING, HELD, RINGING, TALKING, PhoneCall
-from ami_listener.presence import BROWSER, DESK, READY, WRAP_UP, Presence, PresenceBook
+from ami_listener.presence import BROWSER, DESK, WRAP_UP, Presence, PresenceBook
 from config.values import Agent, Site
 from desk.calls.cards import Card, Cards
 from desk.web.render import html
 from desk.web.stream import Hub
 from storage.engine import DatabaseUnavailable
 
+log = logging.getLogger('mesa.desk')
 TOPIC = 'agent/'
 LOOK_AFTER_S = 1.0
 _ORDER = {RINGING: 1, DIALLING: 2, HELD: 3, TALKING: 4}
@@ -71,10 +73,9 @@ class Seats:
         return next((agent.login for agent in agents if interface in (agent.desk_phone, agent.browser_phone)), None)
 
     def refresh_all(self) -> None:
-        """Every seat that somebody looks at, or that has a call."""
+        """Every seat that somebody looks at."""
         for login in self._site().agents:
-            if self._hub.readers(TOPIC + login):
-                self.refresh(login)
+            self.refresh(login)
 
     def _look_at_board(self) -> None:
         """Queues change with every call; of a seat they only tell whether its telephone is there."""
@@ -83,11 +84,12 @@ class Seats:
             there = (reachable(self._live, agent, 'desk'), reachable(self._live, agent, 'browser'))
             if self._there.get(login) != there:
                 self._there[login] = there
-                if self._hub.readers(TOPIC + login):
-                    self.refresh(login)
+                self.refresh(login)
 
     def refresh(self, login: str) -> None:
-        """Make and publish a seat anew; from the reactor's thread."""
+        """Make and publish a seat anew if somebody looks at it; from the reactor's thread."""
+        if not self._hub.readers(TOPIC + login):
+            return
         if login in self._busy:
             self._again.add(login)
             return
@@ -122,8 +124,8 @@ class Seats:
         self._wake_at_end(login, state.get('until'))
 
     def _failed(self, failure: Any, login: str) -> None:
+        log.error('the seat of %s cannot be told: %s', login, failure.getTraceback())
         self._done(login)
-        failure.raiseException()
 
     def _done(self, login: str) -> None:
         self._busy.discard(login)
@@ -170,8 +172,5 @@ def state_of(facts: SeatFacts, site: Site, now: datetime) -> dict[str, Any]:
         'card': html('card.html.j2', card=facts.card, site=site, now=now, zone=zone) if facts.card else '',
         'call': {'linkedid': call.linkedid, 'phase': call.phase, 'folio': facts.card.folio if facts.card else '',
                  'who': facts.card.who or facts.card.number if facts.card else '', 'phone': call.interface} if call else None,
-        'state': presence.state if presence else None,
-        'phone': presence.phone if presence else None,
         'until': presence.until.isoformat() if presence and presence.state == WRAP_UP and presence.until else None,
-        'ready': presence is not None and presence.state == READY,
     }

@@ -90,7 +90,6 @@ class FolioWatch:
         numbers = {topic.removeprefix(FOLIO) for topic in self._hub.topics(FOLIO)}
         for gone in self._known.keys() - numbers:
             del self._known[gone]
-            self._hub.forget(FOLIO + gone)
         if not numbers:
             return
         self._reading = True

@@ -25,7 +25,6 @@ on('seat', (seat) => {
   show('llamada', seat.card);
   tick();
   document.title = seat.call?.phase === 'ringing' ? '☎ ' + (seat.call.who || 'Llamada') : title;
-  if (seat.call?.phase === 'ringing' && now.call?.linkedid !== seat.call.linkedid) place.dataset.painted = String(performance.timeOrigin + performance.now());
   if (seat.call?.phase === 'talking' && seat.call.folio) openFolio(seat.call);
   now = seat;
 });

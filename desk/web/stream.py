@@ -75,7 +75,10 @@ class Stream:
 
 
 class Hub:
-    """All readers, and the newest state of each topic. `beat` tells what every reader hears every few seconds."""
+    """All readers, and the newest state of each topic that somebody reads. `beat` tells what every reader hears every few seconds.
+
+    What nobody reads is not kept: it would grow old unseen, and its next reader would be told what was.
+    """
 
     def __init__(self, reactor: Any, beat: Callable[[], dict[str, Any]], first_seen: Callable[[str], None]) -> None:
         self._reactor = reactor
@@ -122,15 +125,11 @@ class Hub:
     def publish(self, topic: str, name: str, state: Any) -> None:
         """The newest state of a topic, for all its readers and for those who come later."""
         message = event(name, state)
-        if self._newest.get(topic) == message:
+        if topic not in self._readers or self._newest.get(topic) == message:
             return
         self._newest[topic] = message
         for stream in self._readers.get(topic, ()):
             stream.push(topic, message)
-
-    def forget(self, topic: str) -> None:
-        """A topic whose state is not kept any more; its next reader asks for it anew."""
-        self._newest.pop(topic, None)
 
     def readers(self, topic: str) -> frozenset[Person]:
         """Who reads a topic now."""
@@ -142,10 +141,7 @@ class Hub:
 
     def keep(self, topic: str, allowed: Callable[[Person], bool]) -> None:
         """Tell a topic no more to those for whom it is not any longer."""
-        readers = self._readers.get(topic, set())
-        readers -= {stream for stream in readers if not allowed(stream.wanted.person)}
-        if not readers:
-            self._readers.pop(topic, None)
+        self._without(topic, {stream for stream in self._readers.get(topic, ()) if not allowed(stream.wanted.person)})
 
     def tokens(self) -> frozenset[str]:
         """The sessions that read, to be looked at again."""
@@ -159,11 +155,15 @@ class Hub:
     def _closed(self, stream: Stream) -> None:
         self._streams.discard(stream)
         for topic in stream.wanted.topics:
-            readers = self._readers.get(topic, set())
-            readers.discard(stream)
-            if not readers:
-                self._readers.pop(topic, None)
+            self._without(topic, {stream})
             self._on_readers(topic)
+
+    def _without(self, topic: str, left: set[Stream]) -> None:
+        readers = self._readers.get(topic, set())
+        readers -= left
+        if not readers:
+            self._readers.pop(topic, None)
+            self._newest.pop(topic, None)
 
     def _on_readers(self, topic: str) -> None:
         """Who looks at a folio is a state, too."""
