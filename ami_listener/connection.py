@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
@@ -18,6 +18,9 @@ from panoramisk.message import Message
 log = logging.getLogger(__name__)
 END_OF_MESSAGE = b'\r\n\r\n'
 LONGEST_MESSAGE = 1024 * 1024
+SLACK_S = 5.0                                          # beyond an answer's own patience, for the reactor's turn
+
+Result = TypeVar('Result')
 
 
 class LinkState(Enum):
@@ -157,12 +160,36 @@ class AmiConnection:
         self._pace = pace
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.state = LinkState.DOWN
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to connect, on the thread of `loop`; a second call does nothing."""
+        self._loop = loop
         if self._task is None:
             self._task = loop.create_task(self._run())
+
+    def from_thread(self, work: Coroutine[Any, Any, Result], patience_s: float) -> Result:
+        """Run `work` on the link's thread and wait for it here, on any other thread.
+
+        Raises what it raises, AmiError also when the link was never started or its thread is stuck.
+        """
+        if self._loop is None:
+            work.close()
+            raise AmiError('the link to the manager is not started')
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(patience_s + SLACK_S)
+        except TimeoutError:
+            future.cancel()
+            raise AmiError('the reactor did not come to it') from None
+
+    def order(self, headers: Mapping[str, Any], patience_s: float) -> Message:
+        """Give one order from a thread and wait for its answer. Raises AmiError when it is refused or not answered."""
+        answer = self.from_thread(self.ask(headers, patience_s=patience_s), patience_s)[0]
+        if answer.response != 'Success':
+            raise AmiError(f'{headers.get("Action")}: {answer.message}')
+        return answer
 
     async def stop(self) -> None:
         """Disconnect and stay so; questions that are open fail."""

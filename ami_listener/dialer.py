@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from panoramisk.message import Message
 from twisted.application.service import Service
@@ -23,14 +23,11 @@ log = logging.getLogger(__name__)
 ACCEPTED_S = 5.0                                       # for Asterisk to take an Originate
 LISTED_S = 5.0
 MEXICO = '+52'
-SLACK_S = 5.0                                          # beyond an answer's own patience, for the reactor's turn
 WORD = re.compile(r'[A-Za-z0-9_.-]{1,140}')
 VALUE = re.compile(r'[A-Za-z0-9_.:+@/ -]{0,200}')      # a comma or a bracket would be read by the dialplan
 HANGUP_WITHIN_S = 1.0                                  # the two events that tell of a failure come in either order
 OUTCOME_OF_CAUSE = {17: 'busy', 21: 'busy', 16: 'no_answer', 18: 'no_answer', 19: 'no_answer', 20: 'no_answer', 31: 'no_answer'}
 OUTCOME_OF_REASON = {1: 'no_answer', 3: 'no_answer', 5: 'busy'}   # Asterisk's control frames; 0 and 8 stand for almost anything
-
-Answer = TypeVar('Answer')
 
 
 class DialError(Exception):
@@ -87,7 +84,6 @@ class Dialer(Service):
         self._reactor = reactor
         self._ami = AmiConnection(address, credentials, on_event=self._hear, on_state=self._state_changed, pace=pace)
         self._placed: dict[str, _Placed] = {}          # by linkedid; touched on the reactor's thread alone
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def link_state(self) -> LinkState:
@@ -97,8 +93,7 @@ class Dialer(Service):
     def startService(self) -> None:
         """Log in, and stay so."""
         Service.startService(self)                     # type: ignore[no-untyped-call]
-        self._loop = asyncio.get_event_loop_policy().get_event_loop()
-        self._ami.start(self._loop)
+        self._ami.start(asyncio.get_event_loop_policy().get_event_loop())
 
     def stopService(self) -> Deferred[None]:
         """Log out; calls under way go on without us."""
@@ -115,7 +110,7 @@ class Dialer(Service):
         if self.link_state is not LinkState.UP:
             raise DialError(f'the manager interface is {self.link_state.value}')
         try:
-            answer = self._from_reactor(self._order(placing.linkedid, order, on_end), ACCEPTED_S)
+            answer = self._ami.from_thread(self._order(placing.linkedid, order, on_end), ACCEPTED_S)
         except AmiError as error:
             raise DialDoubt(str(error)) from error
         if answer.response != 'Success':
@@ -129,7 +124,7 @@ class Dialer(Service):
         """End a call that we placed, ringing or answered; False when it was over. Raises AmiError."""
         channels = [message.channel for message in self._channels() if message.uniqueid == linkedid]
         for channel in channels:
-            self._from_reactor(self._ami.ask({'Action': 'Hangup', 'Channel': channel, 'Cause': cause}, patience_s=LISTED_S), LISTED_S)
+            self._ami.from_thread(self._ami.ask({'Action': 'Hangup', 'Channel': channel, 'Cause': cause}, patience_s=LISTED_S), LISTED_S)
         return bool(channels)
 
     def channels(self) -> list[Message]:
@@ -138,24 +133,10 @@ class Dialer(Service):
 
     def order(self, headers: Mapping[str, Any]) -> None:
         """Give one order of ours, every word of it made of our own values. Raises AmiError when it is refused or not answered."""
-        answer = self._from_reactor(self._ami.ask(headers, patience_s=ACCEPTED_S), ACCEPTED_S)[0]
-        if answer.response != 'Success':
-            raise AmiError(f'{headers.get("Action")}: {answer.message}')
+        self._ami.order(headers, ACCEPTED_S)
 
     def _channels(self) -> list[Message]:
-        return self._from_reactor(self._ami.ask({'Action': 'CoreShowChannels'}, many=True, patience_s=LISTED_S), LISTED_S)
-
-    def _from_reactor(self, work: Coroutine[Any, Any, Answer], patience_s: float) -> Answer:
-        """Run `work` on the reactor's thread and wait for it here. Raises what it raises, AmiError also when the reactor is stuck."""
-        if self._loop is None:
-            work.close()
-            raise AmiError('the dialer is not started')
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(patience_s + SLACK_S)
-        except TimeoutError:
-            future.cancel()
-            raise AmiError('the reactor did not come to it') from None
+        return self._ami.from_thread(self._ami.ask({'Action': 'CoreShowChannels'}, many=True, patience_s=LISTED_S), LISTED_S)
 
     async def _order(self, linkedid: str, order: Mapping[str, Any], on_end: OnEnd) -> Message:
         self._placed[linkedid] = _Placed(on_end)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from panoramisk.message import Message
 from twisted.application.service import Service
@@ -29,9 +29,6 @@ LOOK_EVERY_S = 10.0                                    # `queue reload` on the c
 SETTLE_AFTER_S = 0.2                                   # changes that come together are settled together
 AGAIN_S = 5.0
 ANSWER_S = 5.0
-SLACK_S = 5.0
-
-Answer = TypeVar('Answer')
 
 
 @dataclass(frozen=True)
@@ -118,10 +115,7 @@ class Live(Service):
 
     def order(self, headers: Mapping[str, Any]) -> Message:
         """Give one order and wait for its answer, on any thread but the reactor's. Raises AmiError when it is refused or not answered."""
-        answer = self._from_reactor(self._ami.ask(headers, patience_s=ANSWER_S), ANSWER_S)[0]
-        if answer.response != 'Success':
-            raise AmiError(f'{headers.get("Action")}: {answer.message}')
-        return answer
+        return self._ami.order(headers, ANSWER_S)
 
     # --- what Asterisk tells, on the reactor's thread ----------------------------------------------------------------
 
@@ -256,18 +250,6 @@ class Live(Service):
             log.warning('members: Asterisk refuses %s of %s in %s: %s', order.action, order.interface, order.queue, answer.message)
 
     # --- threads -----------------------------------------------------------------------------------------------------
-
-    def _from_reactor(self, work: Coroutine[Any, Any, Answer], patience_s: float) -> Answer:
-        """Run `work` on the reactor's thread and wait for it here. Raises what it raises, AmiError also when the reactor is stuck."""
-        if self._loop is None:
-            work.close()
-            raise AmiError('the live picture is not started')
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(patience_s + SLACK_S)
-        except TimeoutError:
-            future.cancel()
-            raise AmiError('the reactor did not come to it') from None
 
     async def _in_books(self, work: Callable[[], object], what: str) -> None:
         try:

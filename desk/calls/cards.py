@@ -42,7 +42,6 @@ class Card:
     in_browser: bool                                   # it is on the telephone of his browser
     internal: bool                                     # a colleague calls, and no caller with him
     client: str
-    client_key: str
     modality: str
     queue: str
     who: str
@@ -117,7 +116,7 @@ def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | Non
     return Card(
         linkedid=call.linkedid, phase=call.phase, since=call.since, outgoing=call.phase == DIALLING,
         in_browser=call.interface.endswith(BROWSER), internal=bool(colleague and not folio),
-        client=client.name if client else '', client_key=client.key if client else '',
+        client=client.name if client else '',
         modality=MODALITIES.get(report.modality if report else str(line.modality) if line else '', ''),
         queue=call.queue, who=(user.name if user else (report.user_name or '') if report else colleague),
         number=_shown(number or call.peer_number), vip=bool(user and user.vip), unlisted=bool(report and report.unlisted),

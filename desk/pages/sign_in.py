@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from desk.accounts.passwords import csrf_of, new_totp_key, step_of_code, totp_address
+from desk.accounts.passwords import csrf_of, new_token, new_totp_key, step_of_code, totp_address
 from desk.accounts.values import AGENTS, AccountError, CodeNeeded, LockedOut, Refused
 from desk.desk import Desk
 from desk.navigation import home_of
 from desk.web.frame import Answer, Visit, see_other
-from desk.web.gate import session_cookie, visitor_token
+from desk.web.gate import session_cookie
 from desk.web.render import page
 from storage.engine import DatabaseUnavailable
 
@@ -25,7 +25,7 @@ def show_sign_in(desk: Desk, visit: Visit) -> Answer:
     """The form; its CSRF word is tied to a cookie of a visitor who has no session yet."""
     if visit.person is not None:
         return see_other(home_of(visit.person))
-    token = visit.token or visitor_token()
+    token = visit.token or new_token()
     return _form(desk, visit, token, '', '', status=200, fresh=not visit.token)
 
 

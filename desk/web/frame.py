@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -64,6 +64,10 @@ class Answer:
     content_type: str = HTML
     headers: tuple[tuple[str, str], ...] = ()
     cookies: tuple[str, ...] = ()
+
+    def with_header(self, name: str, value: str) -> Answer:
+        """The same answer with one header more."""
+        return replace(self, headers=(*self.headers, (name, value)))
 
 
 Handler = Callable[[Any, Visit], Answer]               # the first argument is the Desk

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from desk.accounts.passwords import csrf_of, digest, new_token
+from desk.accounts.passwords import csrf_of, digest
 from desk.accounts.values import Person
 from desk.web.frame import Answer, Route, Router, Visit, see_other
 from desk.web.rates import Rates
@@ -96,7 +96,7 @@ class Gate:
     now: Callable[[], datetime]
     moment: Callable[[], datetime]
     rates: Rates = field(default_factory=Rates)
-    seen: SeenSessions = field(default_factory=lambda: SeenSessions())
+    seen: SeenSessions = field(default_factory=SeenSessions)
 
     def answer(self, raw: Raw) -> Any:
         """The answer: an Answer, or what a streaming route wants the reactor to do. Never raises."""
@@ -106,16 +106,14 @@ class Gate:
             return told.answer(404, 'there is no such page', *self._for_failure(raw))
         route = routes.get('GET' if raw.method == 'HEAD' else raw.method)
         if route is None or (route.streams and raw.method == 'HEAD'):
-            refused = told.answer(405, f'{raw.method} is not for this page', None, '')
             also = ('HEAD',) if 'GET' in routes and not routes['GET'].streams else ()
-            allowed = ', '.join(sorted({*routes, *also}))
-            return Answer(405, refused.body, refused.content_type, (*refused.headers, ('Allow', allowed)))
+            refused = told.answer(405, f'{raw.method} is not for this page', None, '')
+            return refused.with_header('Allow', ', '.join(sorted({*routes, *also})))
         try:
             return self._through(route, words, raw, told)
         except DatabaseUnavailable as error:
             log.warning('%s %s cannot be served: %s', raw.method, route.path, error)
-            failed = told.answer(503, 'the books do not answer', None, '')
-            return Answer(503, failed.body, failed.content_type, (*failed.headers, ('Retry-After', '5')))
+            return told.answer(503, 'the books do not answer', None, '').with_header('Retry-After', '5')
         except BadRequest as error:
             return told.answer(error.status, str(error), None, '')
         except Exception:
@@ -130,11 +128,11 @@ class Gate:
         if route.roles and person is None:
             if route.is_api:
                 refused = told.answer(401, 'a token is needed: Authorization: Bearer mesa_...', None, '')
-                return Answer(401, refused.body, refused.content_type, (*refused.headers, ('WWW-Authenticate', 'Bearer')))
+                return refused.with_header('WWW-Authenticate', 'Bearer')
             return self._to_sign_in(route, raw, told)
         if route.is_api and person is not None and (seconds := self.rates.wait_s(person.login)):
             slow = told.answer(429, f'too many calls with this token: wait {seconds} s', None, '')
-            return Answer(429, slow.body, slow.content_type, (*slow.headers, ('Retry-After', str(seconds))))
+            return slow.with_header('Retry-After', str(seconds))
         csrf = csrf_of(token) if token else ''
         if route.roles and person is not None and person.role not in route.roles:
             return told.answer(403, 'not for this role', person, csrf)
@@ -199,11 +197,6 @@ def session_cookie(token: str, secure: bool, seconds: int | None = None) -> str:
     name = SECURE_COOKIE if secure else PLAIN_COOKIE
     age = '' if seconds is None else f'; Max-Age={seconds}'
     return f'{name}={token}; Path=/; HttpOnly; SameSite=Lax{"; Secure" if secure else ""}{age}'
-
-
-def visitor_token() -> str:
-    """A token for who is not signed in: what the form of the sign-in page is tied to."""
-    return new_token()
 
 
 def path_of(raw: bytes) -> str:
