@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,11 +35,12 @@ from desk.desk import Desk
 from desk.health import Health, Look
 from desk.routes import ROUTES
 from desk.web.failures import PageFailures, ProgramFailures
-from desk.web.frame import Answer, Router
+from desk.web.frame import Router
 from desk.web.gate import PLAIN_COOKIE, Gate, Raw
 from desk.web.stream import Hub
 from storage.engine import Database
 from tests import lives
+from tests.desk_reader import Page
 from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
@@ -62,41 +62,6 @@ def floor_site(**policy: Any) -> Site:
     other = replace(made.clients['globex'], contact=Contact('Gil Globex', 'gil@globex.example'))
     return replace(made, clients=made.clients | {'globex': other}, queues=made.queues | {'globex': QueueDef('globex', 'globex')},
                    lines=made.lines | {GLOBEX_LINE: replace(made.lines[GLOBEX_LINE], queue='globex')})
-
-
-@dataclass
-class Page:
-    """An answer as a reader takes it."""
-
-    answer: Answer
-
-    @property
-    def status(self) -> int:
-        return self.answer.status
-
-    @property
-    def html(self) -> str:
-        return self.answer.body.decode()
-
-    @property
-    def text(self) -> str:
-        """What a person reads, spaces pressed together."""
-        return ' '.join(unescape(re.sub(r'<[^>]+>', ' ', self.html)).split())
-
-    @property
-    def location(self) -> str:
-        return dict(self.answer.headers).get('Location', '')
-
-    def cell(self, name: str) -> str:
-        """What a cell of the wallboard reads."""
-        found = re.search(rf'data-cell="{name}"[^>]*>([^<]*)<', self.html)
-        assert found, f'no cell {name}'
-        return unescape(found[1])
-
-    def hidden(self, name: str) -> str:
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.html)
-        assert found, f'no field {name}'
-        return unescape(found[1])
 
 
 class Floor:

@@ -1,10 +1,8 @@
 """A desk without a port: visits go through the real gate to the real pages, on a database of a test."""
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,49 +18,16 @@ from desk.accounts.values import Role
 from desk.desk import Desk
 from desk.routes import ROUTES
 from desk.web.failures import PageFailures, ProgramFailures
-from desk.web.frame import Answer, Router
+from desk.web.frame import Router
 from desk.web.gate import PLAIN_COOKIE, Gate, Raw
 from storage.engine import Database
+from tests.desk_reader import Page
 from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
 from ticketing.lists import FolioLists
 
 BOUNDARY = '----mesa'
-
-
-@dataclass
-class Page:
-    """An answer as a reader takes it."""
-
-    answer: Answer
-
-    @property
-    def status(self) -> int:
-        return self.answer.status
-
-    @property
-    def html(self) -> str:
-        return self.answer.body.decode()
-
-    @property
-    def text(self) -> str:
-        """What a person reads, spaces pressed together."""
-        return ' '.join(unescape(re.sub(r'<[^>]+>', ' ', self.html)).split())
-
-    @property
-    def location(self) -> str:
-        return dict(self.answer.headers).get('Location', '')
-
-    @property
-    def forms(self) -> set[str]:
-        """The last word of the addresses of all POST forms of a folio."""
-        return set(re.findall(r'action="/folios/\d+/(\w+)"', self.html))
-
-    def hidden(self, name: str) -> str:
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.html)
-        assert found, f'no field {name} in the page'
-        return unescape(found[1])
 
 
 @dataclass

@@ -123,8 +123,9 @@ def test_a_year_that_is_not_shown_is_not_found(floor: Floor, path: str) -> None:
 
 
 def test_the_first_and_the_last_year_have_no_neighbour(floor: Floor) -> None:
-    assert '1969' not in floor.get('adela', '/calendarios/week/1970').html
-    assert '2201' not in floor.get('adela', '/calendarios/week/2200').html
+    for year, neighbour in (('1970', '1969'), ('2200', '2201')):
+        page = floor.get('adela', f'/calendarios/week/{year}')
+        assert neighbour not in page.text and f'/{neighbour}' not in page.html       # the word against forgery may hold any digits
     assert floor.get('adela', '/calendarios/week').location == '/calendarios/week/2026'
 
 

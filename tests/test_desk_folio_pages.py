@@ -11,7 +11,8 @@ import pytest
 from desk.accounts.values import Role
 from desk.folios.actions import ACTIONS
 from storage.engine import Database
-from tests.desk_visits import Page, TestDesk, Visitor
+from tests.desk_reader import Page
+from tests.desk_visits import TestDesk, Visitor
 from tests.lives import MINUTE, NOW, PREMIUM, report, site
 from ticketing.damm import with_check
 from ticketing.folios import FolioBook
