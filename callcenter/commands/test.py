@@ -12,7 +12,7 @@ from callcenter.console import say
 from callcenter.main import CHECKOUT
 from callcenter.provision import ensure_asterisk
 
-CORE = ('config', 'ivr_flows', 'ticketing', 'storage', 'agi', 'ami_listener', 'fax')
+CORE = ('config', 'ivr_flows', 'ticketing', 'storage', 'agi', 'ami_listener', 'fax', 'contracts')
 
 
 @click.command(context_settings={'ignore_unknown_options': True, 'help_option_names': ['--help']})

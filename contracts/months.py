@@ -1,0 +1,60 @@
+"""Months of a contract: local months of the site's zone (mission.md 7.1). Pure."""
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A calendar month."""
+
+    year: int
+    month: int
+
+    def __str__(self) -> str:
+        return f'{self.year:04}-{self.month:02}'
+
+    @classmethod
+    def of(cls, day: date) -> Month:
+        """The month of a local day."""
+        return cls(day.year, day.month)
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """From '2026-10'. Raises ValueError."""
+        year, month = text.split('-')
+        day = date(int(year), int(month), 1)
+        if text != f'{day:%Y-%m}':
+            raise ValueError(f'{text!r} is not a month such as 2026-10')
+        return cls.of(day)
+
+    @property
+    def first(self) -> date:
+        """Its first day."""
+        return date(self.year, self.month, 1)
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return date(self.year, self.month, self.days)
+
+    @property
+    def days(self) -> int:
+        """How many it has."""
+        return calendar.monthrange(self.year, self.month)[1]
+
+    def plus(self, months: int) -> Month:
+        """So many months later, or before."""
+        years, month = divmod(self.year * 12 + self.month - 1 + months, 12)
+        return Month(years, month + 1)
+
+    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """From its first local midnight to, not including, the next month's: aware UTC instants."""
+        return _midnight(self.first, zone), _midnight(self.last + timedelta(days=1), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
