@@ -111,9 +111,15 @@ def serves_again(mesa: RealMesa, before: int) -> None:
 
 @contextmanager
 def asleep(mesa: RealMesa) -> Iterator[None]:
-    """Mesa stopped by SIGSTOP: its port takes connections and says nothing. Then it goes on, unless it was killed meanwhile."""
+    """Mesa stopped by SIGSTOP: its port takes connections and says nothing. Then it goes on, unless it was killed meanwhile.
+
+    It is stopped between two of its transactions: an SQLite file would stay locked for everybody else.
+    """
     handle = os.pidfd_open(mesa.pids['mesa'])
-    signal.pidfd_send_signal(handle, signal.SIGSTOP)
+    books = Database(mesa.database_url, patience_s=20.0)
+    with books.write():
+        signal.pidfd_send_signal(handle, signal.SIGSTOP)
+    books.close()
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from callcenter.listening import Queued
 from callcenter.phone import Phone
 from storage.engine import Database
 from tests.real.callers import NOPALERA, Books, clock_at, eventually, follow, phone_of, queued
+from tests.real.disasters import asleep
 from tests.real.instance import RealMesa
 from tests.real.phones import AgentPhone, agent, caller
 from ticketing.call_backs import CallBack, CallBacks, Request
@@ -273,13 +274,9 @@ def test_who_goes_on_waiting_stands_where_he_stood(shop: RealMesa, books: Books)
         channels = re.findall(r'[0-9]+[.] (\S+) \(wait', text)
         named = [re.search(r'Caller ID: *([0-9]+)', shop.asterisk_cli(f'core show channel {channel}')) for channel in channels]
         assert [found and found[1] for found in named] == [phone_of(first), phone_of(second)]
-        os.kill(shop.pids['mesa'], signal.SIGSTOP)     # Mesa does not answer: he is back in the queue within two seconds
-        stopped = shop.pids['mesa']
-        try:
+        with asleep(shop):                             # Mesa does not answer: he is back in the queue within two seconds
             one.press('2')
             one.expect(Queued)
-        finally:
-            os.kill(stopped, signal.SIGCONT)
         for call in (one, two):
             call.hang_up()
             call.finish()

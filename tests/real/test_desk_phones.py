@@ -197,9 +197,6 @@ def test_who_reaches_nobody_goes_back_to_his_queue(mesa: RealMesa, books: Books,
         assert talk(desk, ana, ANA) == linkedid
 
 
-# Not in every run: its telephone, which answers in PJSIP's own callback, now and then never learns that the call is confirmed, and then
-# nothing is transferred. The pure picture of the same events, recorded, is in tests/test_ami_listener_phones.py.
-@pytest.mark.long
 def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa, books: Books, desk: LiveDesk) -> None:
     only(desk, 'ana')
     place = mesa.place
@@ -211,7 +208,8 @@ def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa,
         try:
             says(phone, 'registered')
             with in_queue(mesa, books):
-                linkedid = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation', 80.0).linkedid     # wrap-up
+                # The telephone holds the caller within milliseconds of its answer, so either phase may be seen. Wrap-up comes before.
+                linkedid = desk.call_on(ANA, lambda call: call.phase in ('talking', 'held'), 'a conversation', 80.0).linkedid
                 talk(desk, beto, BETO)
                 assert says(phone, 'transfers')
                 joined = desk.call_on(BETO, lambda call: call.linkedid == linkedid, "the caller's call")

@@ -9,13 +9,13 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from tests.real.callers import eventually
+from tests.real.disasters import asleep
 from tests.real.fax_machine import FaxMachine
 from tests.real.fax_pages import pages_of, write_fax
 from tests.real.instance import RealMesa, ends, set_modems
@@ -42,16 +42,6 @@ def mesa(tmp_path_factory: pytest.TempPathFactory, machine: FaxMachine) -> Itera
     machine.start(made.place.ports.sip)
     yield made
     made.stop()
-
-
-@contextmanager
-def mesa_hangs(mesa: RealMesa) -> Iterator[None]:
-    """Mesa answers nobody and takes nothing out of the inbox."""
-    os.kill(mesa.pids['mesa'], signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(mesa.pids['mesa'], signal.SIGCONT)
 
 
 def told(mesa: RealMesa, event: str) -> list[str]:
@@ -118,7 +108,7 @@ def submit(mesa: RealMesa, number: str, fax: Path) -> None:
 
 def test_without_mesa_faxes_arrive_whole_and_cut(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
     one, three = write_fax(tmp_path / 'one.tif'), write_fax(tmp_path / 'three.tif', pages=3)
-    with mesa_hangs(mesa), ThreadPoolExecutor(2) as threads:
+    with asleep(mesa), ThreadPoolExecutor(2) as threads:
         before = set(waiting(mesa))
         cut = threads.submit(machine.send, NOPALERA, three, '5555553001', 'Lucía $(id) "Ruiz"', 1)
         whole = threads.submit(machine.send, QUETZAL, one, '5555553002')

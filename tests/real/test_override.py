@@ -1,13 +1,12 @@
 """`mesa line override` on real calls: in force at once, also without Mesa, and over by itself (mission.md 2.4)."""
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from callcenter.outcome import Outcome
+from tests.real.disasters import asleep
 from tests.real.instance import RealMesa
 from tests.real.phones import call
 
@@ -73,16 +72,12 @@ def test_a_message_alone_is_played_first(line: RealMesa) -> None:
 
 
 def test_an_override_counts_without_mesa_too(line: RealMesa) -> None:
-    pid = line.pids['mesa']
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with asleep(line):
         opened = call(line.instance, LINE, MARIA, wait_s=0.5)
         put(line, '--closed', '--until', UNTIL)
         closed = call(line.instance, LINE, MARIA, 'h')
         put(line, '--cancel')
         again = call(line.instance, LINE, MARIA, wait_s=0.5)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert [told.queue for told in (opened, again)] == ['nopalera-standard', 'nopalera-standard']
     assert 'mesa/fallback-open' in prompts(opened)
     assert 'mesa/fallback-closed' in prompts(closed) and closed.queue is None
