@@ -102,3 +102,13 @@ def priority_words(before: str, after: str, impact: str, urgency: str) -> str:
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """'27/11/2026 18:00' in the zone."""
     return f'{at.astimezone(zone):%d/%m/%Y %H:%M}'
+DISPOSITIONS: Mapping[str | None, str] = {
+    None: 'en curso', 'answered': 'contestada', 'voice_message': 'dejó mensaje', 'call_back': 'pidió que se le llame',
+    'abandoned': 'colgó en la cola', 'no_agent_timeout': 'nadie contestó', 'fax': 'fax', 'fax_busy': 'fax ocupado',
+    'fax_unavailable': 'fax no disponible', 'goodbye': 'terminó el menú', 'hung_up': 'colgó en el menú', 'failed': 'falló',
+    'busy': 'ocupado', 'no_answer': 'no contestó',
+}
+OUTBOUND: Mapping[str, str] = {
+    'close_call': 'llamada de cierre', 'call_back': 'llamada de regreso', 'click_to_call': 'llamada de un agente', 'fax': 'fax',
+    'transfer': 'transferencia', 'unlinked': 'sin folio',
+}

@@ -24,17 +24,11 @@ from ticketing.notices import is_accused, policy_for
 from ticketing.opening_facts import OPENED_BY
 from ticketing.privacy.access import KeptFile, files_of
 from ticketing.privacy.kept_files import Folders
-from ticketing.spanish import ENTRIES, FILES, ORIGINS
+from ticketing.spanish import DISPOSITIONS, ENTRIES, FILES, ORIGINS
 from ticketing.values import OPEN_STATES, Entry, EntryKind, Folio
 
 HEARD = frozenset({'description', 'message', 'recording'})
 MOST_CALLS = 12
-DISPOSITIONS: Mapping[str | None, str] = {
-    None: 'en curso', 'answered': 'contestada', 'voice_message': 'dejó mensaje', 'call_back': 'pidió que se le llame',
-    'abandoned': 'colgó en la cola', 'no_agent_timeout': 'nadie contestó', 'fax': 'fax', 'fax_busy': 'fax ocupado',
-    'fax_unavailable': 'fax no disponible', 'goodbye': 'terminó el menú', 'hung_up': 'colgó en el menú', 'failed': 'falló',
-    'busy': 'ocupado', 'no_answer': 'no contestó',
-}
 DELETED: Mapping[str | None, str] = {'retention': 'por contrato', 'erasure': 'por solicitud del titular'}
 _SHA256 = re.compile(r'[0-9a-f]{64}')
 

@@ -1,0 +1,272 @@
+"""All that a month's statement is made from, read in one transaction (mission.md 7.5). What was issued before is among it."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ami_listener.call_figures import CallFigures, of_queue
+from ami_listener.tables import calls
+from config.terms import Contract
+from config.values import Client, Modality, Site
+from contracts.counting import Correction, Request, Said, correction
+from contracts.intervals import days
+from contracts.ledger import LedgerLine, lines
+from contracts.meter import Usage, month_uses, requests, usage_of
+from contracts.months import Month
+from contracts.move_rows import Move
+from contracts.move_rows import rows as move_rows
+from contracts.move_tables import site_moves
+from contracts.overage import Excess, MonthUse, charges, due
+from contracts.statement_tables import statement_excesses, statement_items, statement_requests, statements
+from contracts.statistics import by_category, by_interval, by_modality, statistics
+from contracts.statistics_facts import whose
+from contracts.statistics_values import Statistics
+from ticketing.tables import folios, visits
+
+
+class NoSuchMonth(ValueError):
+    """There is nothing to state for this month; the text says why."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An on-site visit that was not charged yet (mission.md 1.2)."""
+
+    reference: str                                     # 'visit:7'
+    at: datetime
+    folio: str
+    modality: Modality
+    reason: str
+
+
+@dataclass(frozen=True)
+class FolioRow:
+    """A folio of the month as the annex shows it: without anything that tells who the user is."""
+
+    number: str
+    opened_at: datetime
+    modality: str
+    kind: str
+    category: str
+    priority: str
+    state: str
+    unlisted: bool
+    resolved_at: datetime | None
+    score: int | None
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A call of the month as the annex shows it; seconds."""
+
+    linkedid: str
+    joined: datetime
+    line: str
+    folio: str | None
+    disposition: str | None
+    wait_s: float | None
+    talk_s: float | None
+
+
+@dataclass(frozen=True)
+class ModalityUse:
+    """What overage is told from for one modality: its months up to this one, what is due now, and what was issued."""
+
+    uses: tuple[MonthUse, ...]
+    due: tuple[Excess, ...]
+    issued: tuple[Excess, ...]
+
+
+@dataclass(frozen=True)
+class MonthFacts:
+    """One client's month."""
+
+    site: Site
+    client: Client
+    month: Month
+    first_month: Month                                 # the first that was issued, or this one: what lies before is settled elsewhere
+    made_at: datetime
+    requests: tuple[Request, ...]
+    usage: tuple[Usage, ...]
+    overage: Mapping[Modality, ModalityUse]
+    corrections: Mapping[Month, tuple[Correction, ...]]
+    outbound: tuple[LedgerLine, ...]                   # on no statement yet, up to the end of the month
+    visits: tuple[Visit, ...]
+    moves: tuple[Move, ...]                            # delivered, not charged yet
+    figures: Statistics
+    by_day: tuple[Statistics, ...]
+    by_modality: Mapping[Modality, CallFigures]
+    by_category: Mapping[str, Statistics]
+    folios: tuple[FolioRow, ...]
+    calls: tuple[CallRow, ...]
+
+    @property
+    def contract(self) -> Contract:
+        """The client's."""
+        return self.client.contract
+
+    @property
+    def first_day(self) -> date:
+        """Of the contract in this month."""
+        return max(self.month.first, self.contract.since or self.month.first)
+
+    @property
+    def last_day(self) -> date:
+        """Of the contract in this month."""
+        return min(self.month.last, self.contract.until or self.month.last)
+
+
+def read_month(connection: Connection, site: Site, client: str, month: Month, now: datetime) -> MonthFacts:
+    """The facts of a client's month, by the terms that were in force in it. Raises NoSuchMonth.
+
+    An open month is told as far as it has come. Earlier months that were not issued yet are taken as if they had been: a draft charges
+    its own part only.
+    """
+    known = _checked(site, client, month, now)
+    since, until = month.span(site.zone)
+    as_then = site.on(min(month.last, known.contract.until or month.last))
+    first = _first_issued(connection, client) or month
+    first = min(first, month)
+    found = requests(connection, site, client, month)
+    return MonthFacts(
+        site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
+        overage={modality: _overage(connection, site, known, modality, first, month) for modality in _metered(known)},
+        corrections=_corrections(connection, site, client, first, month),
+        outbound=tuple(line for line in lines(connection, client, first.span(site.zone)[0], until) if line.statement is None),
+        visits=_visits(connection, client, first.span(site.zone)[0], until), moves=_moves(connection, client, first, month),
+        figures=statistics(connection, as_then, since, until, client, now=min(now, until)),
+        by_day=by_interval(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until)),
+        by_modality=by_modality(connection, as_then, since, until, client),
+        by_category=by_category(connection, as_then, since, until, client, now=min(now, until)),
+        folios=_folio_rows(connection, client, since, until), calls=_call_rows(connection, site, client, since, until))
+
+
+def _checked(site: Site, client: str, month: Month, now: datetime) -> Client:
+    known = site.clients.get(client)
+    if known is None:
+        raise NoSuchMonth(f'there is no client {client!r}: one of {", ".join(sorted(site.clients))}')
+    if month.span(site.zone)[0] > now:
+        raise NoSuchMonth(f'{month} has not begun')
+    begins, ends = known.contract.since, known.contract.until
+    if (begins and month.last < begins) or (ends and month.first > ends):
+        raise NoSuchMonth(f'{month} lies outside the contract of {client}, which runs from {begins or "ever"} to {ends or "no end"}')
+    return known
+
+
+# --- overage and corrections ---------------------------------------------------------------------------------------------
+
+def _metered(client: Client) -> tuple[Modality, ...]:
+    agreed = {terms.modality for terms in client.contract.terms}
+    return tuple(modality for modality in Modality if modality in agreed)
+
+
+def _overage(connection: Connection, site: Site, client: Client, modality: Modality, first: Month, month: Month) -> ModalityUse:
+    contract = client.contract
+    begins = min(terms.since for terms in contract.terms if terms.modality is modality)
+    start = Month.of(max(begins, contract.since or begins))
+    if start > month:
+        return ModalityUse((), (), ())
+    uses = month_uses(connection, site, client.key, modality, start, month)
+
+    def rule(charging: Month) -> Any:
+        terms = contract.in_force(modality, min(charging.last, contract.until or charging.last))
+        return terms.overage if terms else contract.terms[0].overage
+    ideal = [line for line in charges(uses, rule) if line.charged_in >= first]
+    issued = _issued_excesses(connection, client.key, modality)
+    newest = max((line.charged_in for line in issued), default=None)
+    settled = _last_issued(connection, client.key)
+    assumed = [line for line in ideal if line.charged_in < month and (settled is None or line.charged_in > settled)]
+    wanted = due(ideal, [*issued, *assumed], month) if newest is None or newest <= month else ()
+    return ModalityUse(uses, tuple(wanted), tuple(issued))
+
+
+def _issued_excesses(connection: Connection, client: str, modality: Modality) -> list[Excess]:
+    e = statement_excesses.c
+    rows = connection.execute(
+        select(statements.c.month.label('charged'), e.month, e.units, e.price, e.amount).join(statements, statements.c.id == e.statement_id)
+        .where(statements.c.client == client, e.modality == modality.value).order_by(e.id))
+    return [Excess(Month.parse(row.month), Month.parse(row.charged), row.units, row.price, row.amount) for row in rows]
+
+
+def _corrections(connection: Connection, site: Site, client: str, first: Month, month: Month) -> dict[Month, tuple[Correction, ...]]:
+    """What the books say now of requests of issued months, where the newest statement that spoke of them says something else."""
+    found: dict[Month, tuple[Correction, ...]] = {}
+    said = _said(connection, client)
+    for earlier in sorted(said):
+        if earlier < month and (changed := correction(said[earlier], requests(connection, site, client, earlier))):
+            found[earlier] = changed
+    return found
+
+
+def _said(connection: Connection, client: str) -> dict[Month, dict[str, Said]]:
+    r = statement_requests.c
+    wanted = select(r.month, r.reference, r.counts, r.reason).join(statements, statements.c.id == r.statement_id).where(
+        statements.c.client == client).order_by(statements.c.month)
+    found: dict[Month, dict[str, Said]] = {}
+    for row in connection.execute(wanted):             # of one reference the newest word comes last
+        found.setdefault(Month.parse(row.month), {})[row.reference] = Said(row.counts, row.reason)
+    return found
+
+
+def _first_issued(connection: Connection, client: str) -> Month | None:
+    text = connection.scalar(select(statements.c.month).where(statements.c.client == client).order_by(statements.c.month).limit(1))
+    return Month.parse(text) if text else None
+
+
+def _last_issued(connection: Connection, client: str) -> Month | None:
+    text = connection.scalar(select(statements.c.month).where(statements.c.client == client).order_by(statements.c.month.desc()).limit(1))
+    return Month.parse(text) if text else None
+
+
+# --- single things, charged once -----------------------------------------------------------------------------------------
+
+def _visits(connection: Connection, client: str, since: datetime, until: datetime) -> tuple[Visit, ...]:
+    charged = _charged(connection, client)
+    wanted = select(visits.c.id, visits.c.at, visits.c.reason, folios.c.number, folios.c.modality).join(
+        folios, folios.c.id == visits.c.folio_id).where(
+            folios.c.client == client, visits.c.at >= since, visits.c.at < until).order_by(visits.c.at, visits.c.id)
+    return tuple(Visit(f'visit:{row.id}', row.at, row.number, Modality(row.modality), row.reason)
+                 for row in connection.execute(wanted) if f'visit:{row.id}' not in charged)
+
+
+def _moves(connection: Connection, client: str, first: Month, month: Month) -> tuple[Move, ...]:
+    """Delivered from the first month on, with those of their costs that no statement has charged."""
+    charged = _charged(connection, client)
+    found = move_rows(connection, site_moves.c.client == client, site_moves.c.delivered_on.between(first.first, month.last))
+    open_ = (replace(move, costs=tuple(cost for cost in move.costs if move_item(move, cost.modality) not in charged)) for move in found)
+    return tuple(move for move in open_ if move.costs)
+
+
+def move_item(move: Move, modality: Modality) -> str:
+    """By which the initial cost of a modality at a moved site is charged once."""
+    return f'move:{move.reference}/{modality.value}'
+
+
+def _charged(connection: Connection, client: str) -> frozenset[str]:
+    return frozenset(connection.scalars(select(statement_items.c.reference).where(statement_items.c.client == client)))
+
+
+# --- the annexes ---------------------------------------------------------------------------------------------------------
+
+def _folio_rows(connection: Connection, client: str, since: datetime, until: datetime) -> tuple[FolioRow, ...]:
+    f = folios.c
+    return tuple(FolioRow(*row) for row in connection.execute(select(
+        f.number, f.opened_at, f.modality, f.kind, f.category, f.priority, f.state, f.unlisted, f.resolved_at, f.score,
+    ).where(f.client == client, f.opened_at >= since, f.opened_at < until).order_by(f.opened_at, f.id)))
+
+
+def _call_rows(connection: Connection, site: Site, client: str, since: datetime, until: datetime) -> tuple[CallRow, ...]:
+    c = calls.c
+    wanted = select(c.linkedid, c.joined, c.line, c.folio, c.disposition, c.wait_s, c.talk_s).where(
+        *of_queue(since, until, lines=whose(site, client, None).lines)).order_by(c.joined, c.linkedid)
+    return tuple(CallRow(*row) for row in connection.execute(wanted))
+
+
+def amounts(found: Iterator[Decimal | None]) -> Decimal:
+    """Their sum; an amount that nobody knows is nothing."""
+    return sum((one for one in found if one is not None), Decimal(0))
