@@ -32,6 +32,7 @@ COMMANDS = {
     'recording': ('callcenter.commands.recording:recording', 'List and copy recordings and attachments; every copy is logged.'),
     'privacy': ('callcenter.commands.privacy:privacy', 'What is held about a person: export and erasure (ARCO).'),
     'fax': ('callcenter.commands.fax:fax', 'Faxes that came in, and those that we send.'),
+    'statement': ('callcenter.commands.statement:statement', "A client's month: draft, sign off, PDF, XLSX, CSV, JSON, HTML."),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),

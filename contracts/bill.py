@@ -1,4 +1,4 @@
-"""What is to be paid for a month: the lines, subtotal, IVA and total (mission.md 7.5). Pure; MXN, every line rounded half up to the cent."""
+"""What is to be paid for a month: the lines, subtotal, IVA and total (mission.md 7.5). Pure; MXN, each line rounded half up."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -82,7 +82,9 @@ def _overage(facts: MonthFacts) -> Iterator[Charge]:
         issued = {line.month for line in use.issued}
         for line in use.due:
             title = f'{MODALITIES[modality]}, {month_title(line.month)}'
-            key, concept = ('correction', f'Corrección de excedentes de {title}') if line.month in issued else ('overage', f'Excedentes de {title}')
+            key, concept = 'overage', f'Excedentes de {title}'
+            if line.month in issued:
+                key, concept = 'correction', f'Corrección de excedentes de {title}'
             yield Charge(key, concept, line.units, line.price, line.amount, table='quota', month=_other(facts, line.month))
 
 

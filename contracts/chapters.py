@@ -1,7 +1,7 @@
 """The chapters of a statement: what the month's facts say, in tables and charts of Spanish words (mission.md 7.5). Pure.
 
-Nothing in them tells who a user is: a statement is kept as it was issued, whatever is erased later. Folios and calls stand by their numbers,
-by which those who may look find everything else.
+Nothing in them tells who a user is: a statement is kept as it was issued, whatever is erased later. Folios and calls stand by their
+numbers, by which those who may look find everything else.
 """
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def requests(facts: MonthFacts) -> Section:
                 tuple((facts.month.first.replace(day=number + 1), *day) for number, day in enumerate(days)),
                 ('Total', *(sum(day[place] for day in days) for place in range(4))))),
         (Chart('days', 'Folios por día', 'bars', labels, (Series('Folios', tuple(day[0] for day in days)),), 'folios'),
-         Chart('categories', 'Folios por categoría', 'bars', tuple(names[:9]), (Series('Folios', tuple(opened[name] for name in names[:9])),),
-               'folios')))
+         Chart('categories', 'Folios por categoría', 'bars', tuple(names[:9]),
+               (Series('Folios', tuple(opened[name] for name in names[:9])),), 'folios')))
 
 
 def kinds(facts: MonthFacts) -> Section:
@@ -83,12 +83,13 @@ def levels(facts: MonthFacts) -> Section:
     found = facts.figures.levels
     assert found is not None
     for title, of in (('Responder', found.respond), ('Resolver', found.resolve)):
-        rows += [(f'{title}, prioridad {PRIORITIES[priority]}', *_level(of.get(priority, Level()))) for priority in ('high', 'medium', 'low')]
+        rows += [(f'{title}, prioridad {PRIORITIES[priority]}', *_level(of.get(priority, Level())))
+                 for priority in ('high', 'medium', 'low')]
     calls = [day.calls.calls for day in facts.by_day if day.calls is not None]
     goal = _percent(facts.figures.calls.calls.promised_level) if facts.figures.calls else None
     return Section('levels', 'Niveles de servicio', (
-        'Las llamadas se miden contra el tiempo para contestar de cada línea; respuesta y solución, en horas de servicio, sin las esperas que '
-        'dependen del usuario o de un proveedor.',), (
+        'Las llamadas se miden contra el tiempo para contestar de cada línea; respuesta y solución, en horas de servicio, sin las esperas '
+        'que dependen del usuario o de un proveedor.',), (
         Table('levels', 'Cumplimiento', (
             Column('level', 'Nivel'), Column('cases', 'Casos', NUMBER), Column('kept', 'A tiempo', NUMBER),
             Column('percent', 'Cumplimiento', PERCENT), Column('target', 'Acordado', PERCENT), Column('verdict', 'Resultado')),
@@ -107,8 +108,9 @@ def waiting(facts: MonthFacts) -> Section | None:
     names = tuple(WAITS[one.up_to_s] for one in calls.waits)
     rows = tuple((name, one.answered, one.abandoned, one.otherwise) for name, one in zip(names, calls.waits, strict=True))
     times: tuple[tuple[Value, ...], ...] = (
-        ('Espera promedio de las contestadas', _seconds(calls.average_speed_of_answer_s)), ('Espera más larga', _seconds(calls.longest_wait_s)),
-        ('Conversación promedio', _seconds(calls.average_talk_s)), ('Atención promedio, con el trabajo posterior', _seconds(handling.average_handle_s)))
+        ('Espera promedio de las contestadas', _seconds(calls.average_speed_of_answer_s)),
+        ('Espera más larga', _seconds(calls.longest_wait_s)), ('Conversación promedio', _seconds(calls.average_talk_s)),
+        ('Atención promedio, con el trabajo posterior', _seconds(handling.average_handle_s)))
     ends: tuple[tuple[Value, ...], ...] = (
         ('Ofrecidas', calls.offered), ('Contestadas', calls.answered), ('Abandonadas', calls.abandoned),
         *((DISPOSITIONS.get(end, end).capitalize(), many) for end, many in sorted(calls.otherwise.items())))
@@ -180,17 +182,21 @@ def outbound(facts: MonthFacts) -> Section:
         groups.setdefault((OUTBOUND.get(line.purpose, line.purpose), line.destination), []).append(line.amount or Decimal(0))
     total = sum((line.amount or Decimal(0) for line in answered), Decimal(0))
     return Section('outbound', 'Llamadas de salida', (
-        'Cada llamada lleva su folio y se cobra por su destino, con la tarifa vigente cuando se contestó; las que nadie contestó no cuestan.',), (
+        'Cada llamada lleva su folio y se cobra por su destino, con la tarifa vigente cuando se contestó; las que nadie contestó no '
+        'cuestan.',), (
         Table('destinations', 'Por motivo y destino', (
-            Column('purpose', 'Motivo'), Column('destination', 'Destino'), Column('calls', 'Llamadas', NUMBER), Column('amount', 'Importe', MONEY)),
-            tuple((*group, len(found), sum(found, Decimal(0))) for group, found in sorted(groups.items())), ('Total', None, len(answered), total)),
+            Column('purpose', 'Motivo'), Column('destination', 'Destino'), Column('calls', 'Llamadas', NUMBER),
+            Column('amount', 'Importe', MONEY)),
+            tuple((*group, len(found), sum(found, Decimal(0))) for group, found in sorted(groups.items())),
+            ('Total', None, len(answered), total)),
         Table('outbound', 'Llamadas de salida, una por una', (
             Column('at', 'Contestada', Kind.INSTANT), Column('purpose', 'Motivo'), Column('folio', 'Folio', Kind.FOLIO),
             Column('destination', 'Destino'), Column('seconds', 'Duración', Kind.SECONDS), Column('charged', 'Se cobra', Kind.SECONDS),
             Column('amount', 'Importe', MONEY), Column('call', 'Llamada', Kind.CALL)),
             tuple((line.at, OUTBOUND.get(line.purpose, line.purpose), line.folio, line.destination, line.seconds, line.charged_seconds,
                    line.amount, line.linkedid) for line in answered),
-            ('Total', None, None, None, sum(line.seconds for line in answered), sum(line.charged_seconds for line in answered), total, None),
+            ('Total', None, None, None, sum(line.seconds for line in answered), sum(line.charged_seconds for line in answered), total,
+             None),
             annex=True)))
 
 
@@ -215,7 +221,8 @@ def faxes(facts: MonthFacts) -> Section | None:
         return None
     rows: tuple[tuple[Value, ...], ...] = (
         ('Recibidos', found.received, found.pages), ('Entregados por correo', found.delivered, found.pages_delivered),
-        ('Rechazados', found.rejected, None), ('Enviados por la mesa', found.sent, found.pages_sent), ('No se pudieron enviar', found.failed, None))
+        ('Rechazados', found.rejected, None), ('Enviados por la mesa', found.sent, found.pages_sent),
+        ('No se pudieron enviar', found.failed, None))
     return Section('faxes', 'Faxes', (), (
         Table('faxes', 'Faxes', (Column('what', 'Faxes'), Column('many', 'Cantidad', NUMBER), Column('pages', 'Páginas', NUMBER)), rows),))
 
@@ -238,33 +245,32 @@ def moves(facts: MonthFacts) -> Section | None:
                   move.term.last if move.term else None) for move in facts.moves for cost in move.costs)
     return Section('moves', 'Cambios de domicilio', (), (
         Table('moves', 'Sitios entregados', (
-            Column('reference', 'Referencia'), Column('site', 'Sitio'), Column('destination', 'Nuevo domicilio'), Column('day', 'Entregado', Kind.DATE),
-            Column('modality', 'Servicio'), Column('amount', 'Costo inicial', MONEY), Column('term', 'Nuevo plazo hasta', Kind.DATE)), rows,
+            Column('reference', 'Referencia'), Column('site', 'Sitio'), Column('destination', 'Nuevo domicilio'),
+            Column('day', 'Entregado', Kind.DATE), Column('modality', 'Servicio'), Column('amount', 'Costo inicial', MONEY),
+            Column('term', 'Nuevo plazo hasta', Kind.DATE)), rows,
             ('Total', None, None, None, None, sum((row[5] for row in rows), Decimal(0)), None)),))
 
 
 def contract(facts: MonthFacts) -> Section | None:
     """What was agreed for this month."""
-    rows = []
-    for terms in facts.contract.terms:
-        if facts.contract.in_force(terms.modality, facts.last_day) is terms:
-            rows.append((MODALITIES[terms.modality], terms.since, terms.allowance, terms.monthly_fee, terms.overage_price,
-                         f'{terms.policy.answer_percent} % en {terms.policy.answer_seconds} s'))
-    if not rows:
+    in_force = [terms for terms in facts.contract.terms if facts.contract.in_force(terms.modality, facts.last_day) is terms]
+    if not in_force:
         return None
+    rows = tuple((MODALITIES[terms.modality], terms.since, terms.allowance, terms.monthly_fee, terms.overage_price,
+                  f'{terms.policy.answer_percent} % en {terms.policy.answer_seconds} s') for terms in in_force)
     return Section('contract', 'Condiciones del contrato', (), (
         Table('contract', f'Vigentes al {facts.last_day:%d/%m/%Y}', (
             Column('modality', 'Servicio'), Column('since', 'Desde', Kind.DATE), Column('allowance', 'Solicitudes', NUMBER),
-            Column('fee', 'Renta mensual', MONEY), Column('overage', 'Por excedente', Kind.RATE), Column('answer', 'Contestar')), tuple(rows)),))
+            Column('fee', 'Renta mensual', MONEY), Column('overage', 'Por excedente', Kind.RATE), Column('answer', 'Contestar')), rows),))
 
 
 def annexes(facts: MonthFacts) -> Section:
     """The folios and the calls of the month, one by one."""
     said = {request.folio: request for request in facts.requests if request.reference.startswith('folio:')}
-    rows = tuple((row.number, row.opened_at, MODALITIES.get(row.modality, row.modality), _category(facts, row.category), KINDS.get(row.kind, row.kind),
-                  PRIORITIES.get(row.priority, row.priority), STATES.get(row.state, row.state), row.resolved_at, row.score,
-                  'sí' if row.number in said and said[row.number].counts else 'no', said[row.number].reason if row.number in said else '')
-                 for row in facts.folios)
+    rows = tuple((row.number, row.opened_at, MODALITIES.get(row.modality, row.modality), _category(facts, row.category),
+                  KINDS.get(row.kind, row.kind), PRIORITIES.get(row.priority, row.priority), STATES.get(row.state, row.state),
+                  row.resolved_at, row.score, 'sí' if row.number in said and said[row.number].counts else 'no',
+                  said[row.number].reason if row.number in said else '') for row in facts.folios)
     calls = tuple((row.linkedid, row.joined, row.line, row.folio, _end(row.disposition), _seconds(row.wait_s), _seconds(row.talk_s))
                   for row in facts.calls)
     return Section('annexes', 'Anexos', ('Los folios y las llamadas del mes, uno por renglón.',), (
@@ -314,7 +320,8 @@ def _percent(part: float | None) -> Decimal | None:
 
 def _level(level: Level) -> tuple[Value, ...]:
     cases = level.kept + level.breached
-    return cases, level.kept, level.kept_percent, None, 'sin casos' if not cases else 'todos a tiempo' if not level.breached else f'{level.breached} fuera de tiempo'
+    verdict = 'sin casos' if not cases else 'todos a tiempo' if not level.breached else f'{level.breached} fuera de tiempo'
+    return cases, level.kept, level.kept_percent, None, verdict
 
 
 def _verdict(cases: int, met: bool) -> str:
@@ -356,7 +363,8 @@ def _quota_charts(facts: MonthFacts) -> Iterator[Chart]:
         if any(one.allowance is not None for one in year):
             yield Chart(f'quota_{modality.value}', f'Solicitudes de {MODALITIES[modality]} y su cuota', 'line',
                         tuple(_short(one.month) for one in year),
-                        (Series('Solicitudes', tuple(one.requests for one in year)), Series('Cuota', tuple(one.allowance for one in year))), 'solicitudes')
+                        (Series('Solicitudes', tuple(one.requests for one in year)),
+                         Series('Cuota', tuple(one.allowance for one in year))), 'solicitudes')
 
 
 def _short(month: Month) -> str:

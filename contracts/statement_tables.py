@@ -22,7 +22,7 @@ statements = Table(
     UniqueConstraint('client', 'month'),
 )
 
-# What a statement said of each request, those of its month and those that it corrects: the newest word on a reference is compared with the books.
+# What a statement said of each request, those of its month and those that it corrects: the newest word is compared with the books.
 statement_requests = Table(
     'statement_requests', metadata,
     Column('statement_id', RowId, ForeignKey('statements.id'), primary_key=True, autoincrement=False),
