@@ -16,6 +16,7 @@ from desk.pages import (
     searching,
     sign_in,
     softphone,
+    statements,
     wallboard,
     work_lists,
 )
@@ -64,7 +65,12 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/cliente/folios/{number}', portal.show_folio, CONTACTS, "A client's own folio, as far as it is told."),
     Route('GET', '/cliente/confirmaciones', portal.show_confirmations, CONTACTS, 'Resolutions that wait for his word.'),
     Route('POST', '/cliente/confirmaciones/{number}', portal.answer, CONTACTS, 'Confirms a resolution, or says that it is none.'),
-    Route('GET', '/cliente/estados', portal.show_months, CONTACTS, 'The last twelve months in numbers.'),
+    Route('GET', '/cliente/estados', portal.show_months, CONTACTS, 'The issued statements, and the last twelve months in numbers.'),
+    Route('GET', '/cliente/estados/{month}/{format}', statements.give_own, CONTACTS, 'An issued statement as a file.',
+          media='application/octet-stream'),
+    Route('GET', '/estados', statements.show_all, LEADERS, "Every client's months: issued statements and drafts."),
+    Route('GET', '/estados/{client}/{month}/{format}', statements.give, LEADERS, 'A statement, or a draft, as a file.',
+          media='application/octet-stream'),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
 
     # --- folios (the paths with more words stand first) -----------------------------------------------------------------
