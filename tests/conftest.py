@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from storage import migrate
 from storage.engine import Database
-from tests.databases import PostgresServer, postgres_instance
+from tests.databases import CleanedDatabase, PostgresServer, postgres_instance
 
 DIALECTS = ('sqlite', 'postgresql')
 _names = itertools.count(1)
@@ -54,6 +54,12 @@ def migrated_name(postgres: PostgresServer) -> str:
     return 'migrated'
 
 
+@pytest.fixture(scope='session')
+def cleaned(postgres: PostgresServer, migrated_name: str) -> CleanedDatabase:
+    """A PostgreSQL database with the newest schema that one test after the other gets, emptied in between."""
+    return CleanedDatabase(postgres, postgres.create('cleaned', migrated_name))
+
+
 @pytest.fixture(params=DIALECTS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without any table, of each kind."""
@@ -68,7 +74,9 @@ def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         shutil.copy(request.getfixturevalue('migrated_file'), file)
         yield f'sqlite:///{file}'
     else:
-        yield from _empty(request, tmp_path, template=request.getfixturevalue('migrated_name'))
+        reused: CleanedDatabase = request.getfixturevalue('cleaned')
+        yield reused.url
+        reused.clean()
 
 
 @pytest.fixture
@@ -79,11 +87,11 @@ def db(db_url: str) -> Iterator[Database]:
     database.close()
 
 
-def _empty(request: pytest.FixtureRequest, folder: Path, template: str = 'template0') -> Iterator[str]:
+def _empty(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == 'sqlite':
         yield f'sqlite:///{folder / "mesa.db"}'
         return
     server: PostgresServer = request.getfixturevalue('postgres')
     name = f'test{next(_names)}'
-    yield server.create(name, template)
+    yield server.create(name)
     server.drop(name)

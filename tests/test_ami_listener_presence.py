@@ -9,7 +9,6 @@ from ami_listener.membership import Wanted
 from ami_listener.presence import AFTER_CALL, OTHER_PHONE, SIGNED_OUT, Presence, PresenceBook, PresenceError, after_call, effective
 from config.load import load
 from config.values import Site
-from storage import migrate
 from storage.engine import Database
 from tests.site_copies import EXAMPLE
 
@@ -25,9 +24,8 @@ def site() -> Site:
 
 
 @pytest.fixture
-def book(empty_url: str, site: Site) -> PresenceBook:
-    migrate.upgrade(empty_url)
-    return PresenceBook(Database(empty_url, patience_s=10.0), lambda: site)
+def book(db: Database, site: Site) -> PresenceBook:
+    return PresenceBook(db, lambda: site)
 
 
 def pauses(book: PresenceBook, now: datetime = NOW) -> dict[str, str]:
