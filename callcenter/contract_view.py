@@ -117,7 +117,8 @@ def _promises(policy: Policy, modality: str) -> Iterator[str]:
     yield _line('respond', ', '.join(f'{priority} {getattr(policy, f"respond_{priority}_minutes")} min' for priority in PRIORITIES))
     yield _line('resolve', ', '.join(f'{priority} {getattr(policy, f"resolve_{priority}_hours")} h' for priority in PRIORITIES))
     yield _line('close calls', f'{policy.close_call_attempts}, {policy.close_call_spacing_hours} h apart, confirmed by '
-                               f'{policy.verify_with}; closed after {policy.close_unverified_days} days, reopenable for {policy.reopen_days}')
+                               f'{policy.verify_with}; closed after {policy.close_unverified_days} days, '
+                               f'reopenable for {policy.reopen_days}')
     yield _line('recording', f'kept for {policy.recording_days} days' if policy.recording else 'off')
     yield _line('kept', f'attachments {policy.attachment_days} days; what identifies a user '
                         + (f'{policy.personal_days} days after the closing' if policy.personal_days else 'without limit'))

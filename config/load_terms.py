@@ -42,9 +42,7 @@ def _terms(document: Document, client: str, shape: ClientFile, own: Policy, by_m
 def _agreed(document: Document, path: KeyPath, entry: TermsShape, before: Terms) -> Terms:
     """The terms of an entry: what is written in it, over those before."""
     given = entry.given()
-    plain: dict[str, Any] = {name: given[name] for name in ('monthly_fee', 'overage_price', 'visit_price') if name in given}
-    if 'allowance' in given:
-        plain['allowance'] = None if entry.allowance == 'unmetered' else entry.allowance
+    plain: dict[str, Any] = {name: given[name] for name in ('allowance', 'monthly_fee', 'overage_price', 'visit_price') if name in given}
     if 'counted' in given:
         plain['counted'] = frozenset(Counted(name) for name in entry.counted)
     rule = before.overage

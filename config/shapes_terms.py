@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from config.shapes import Perhaps, Shape, Tables, Text
 
+MOST_REQUESTS = 1_000_000
 AMOUNT, PRICE = re.compile(r'\d{1,9}(\.\d{1,2})?'), re.compile(r'\d{1,9}(\.\d{1,4})?')
 
 
@@ -34,6 +35,16 @@ def _percent(value: object) -> Decimal:
     return Decimal(value)
 
 
+def _allowance(value: object) -> int | None:
+    """Requests a month; None: not metered."""
+    if value == 'unmetered':
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_REQUESTS:
+        raise PydanticCustomError('allowance', 'it should be requests a month, such as 300, or "unmetered"')
+    return value
+
+
+Allowance = Annotated[int | None, PlainValidator(_allowance)]
 Amount = Annotated[Decimal, PlainValidator(_amount)]
 Price = Annotated[Decimal, PlainValidator(_price)]
 Percent = Annotated[Decimal, PlainValidator(_percent)]
@@ -58,7 +69,7 @@ class TermsShape(Shape):
 
     modality: ModalityName
     since: date
-    allowance: Annotated[int, Field(ge=0, le=1_000_000)] | Literal['unmetered'] = 'unmetered'
+    allowance: Allowance = None
     monthly_fee: Amount = Decimal(0)
     overage_price: Price = Decimal(0)
     visit_price: Amount = Decimal(0)
