@@ -17,6 +17,7 @@ from callcenter import voices
 from callcenter.applied import applied_number, lay_down, switch_to
 from callcenter.asterisk import Asterisk
 from callcenter.console import Complaint
+from callcenter.day_change import rendered_for_another_day
 from callcenter.drafts import Draft, draft, snapshot, tree
 from callcenter.history import begin_trial, end_trial, history, is_on_trial, only_one, prune, sweep, write_history
 from callcenter.hours_table import current_tables, write_hours
@@ -27,6 +28,7 @@ from config.load import load
 from config.place import Place
 from config.render import render
 from config.values import Site
+from contracts.vips import VipWatch
 from storage.engine import Database, StorageError
 from ticketing.users import import_users
 
@@ -81,6 +83,20 @@ def apply(instance: Instance, new: Draft) -> Applied:
         return _put_in_force(instance, new, past[:-1] if again else past)
 
 
+def apply_today(instance: Instance) -> Applied | None:
+    """Render the site in force anew when its terms have changed by date; it takes its own place in history. None: nothing to do.
+
+    Raises ConfigErrors, ApplyFailed, Complaint, StorageError: then what was in force stays.
+    """
+    place = instance.place
+    with only_one(place):
+        settle(instance)
+        past = history(place)
+        if not past or not rendered_for_another_day(instance):
+            return None
+        return _put_in_force(instance, draft(instance, site_of(place, past[-1])), past[:-1])
+
+
 def undo(instance: Instance) -> Applied:
     """Put what was in force before the last apply in force again. The edited files stay as they are.
 
@@ -94,7 +110,7 @@ def undo(instance: Instance) -> Applied:
             raise Complaint('Nothing to undo: there is no earlier apply to go back to.')
         number = back = past[-2]
         site = load(site_of(place, back))
-        files = render(site, place, instance.secrets(site))
+        files = render(instance.today_s(site), place, instance.secrets(site))
         if files_of(place, back) != files:
             # Rendered anew: by now Mesa, its ports or a password may be others.
             number = lay_down(place, site_of(place, back), files)
@@ -222,11 +238,15 @@ def _changed_files(place: Place, number: int) -> set[str]:
 
 
 def keep_users(instance: Instance, site: Site) -> None:
-    """Bring the stored users up to date with the clients' lists (mission.md 1.4); can be done again at any time."""
+    """Bring the stored users up to date with the clients' lists (mission.md 1.4), and tell who must hear that too many are VIP (1.3).
+
+    Can be done again at any time.
+    """
     database = Database(instance.database_url, patience_s=10.0)
     try:
         for client in site.clients.values():
             import_users(database, client.key, client.users, instance.clock(site).now())
+        VipWatch(database, lambda: site).round(instance.clock(site).now())
     except StorageError as error:
         raise Complaint(f'The site is in force, but the record of its users is not up to date: {error} '
                         'Run `mesa config apply` again.') from error

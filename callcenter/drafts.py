@@ -32,6 +32,7 @@ from config.problems import ConfigErrors, Problem
 from config.render import RenderError, render
 from config.rendered import rendered_problems
 from config.values import Site, Where
+from config.vip_cap import vips_of
 
 SECRET = re.compile(r'^(\s*(?:secret|password)\s*=\s*).*$', re.MULTILINE)
 MASK = '********'
@@ -87,17 +88,27 @@ def draft_of(folder: Path, place: Place, secrets: Callable[[Site], Secrets], tod
     reading = read(folder)
     site = reading.site
     prompts = voices.known_prompts(place.prefix, site, folder)
-    problems = check_reading(reading, Known(prompts=prompts, today=today(site), applications=offered.applications))
+    problems = check_reading(reading, Known(
+        prompts=prompts, today=today(site), applications=offered.applications, vips_before=vips_in_force(place)))
     problems += voices.recording_problems(folder)
     problems += check_fragments(site.fragments, FragmentKnown(prompts, our_contexts(site), offered.applications))
     _refuse_errors(problems)
     try:
-        files = render(site, place, secrets(site))
+        files = render(site.on(today(site)), place, secrets(site))
     except RenderError as error:
         raise ConfigErrors([*problems, Problem(Where('site.toml', 1, 'render'), str(error))]) from error
     problems += rendered_problems(files, site, prompts) + second_opinion(files, offered)
     _refuse_errors(problems)
     return Draft(site, folder, files, tuple(sorted(problems)))
+
+
+def vips_in_force(place: Place) -> dict[str, frozenset[str]]:
+    """The VIPs of the site in force, client -> employee numbers; nothing before the first apply."""
+    past = history(place) if place.applied.is_dir() else ()
+    if not past:
+        return {}
+    clients = read(place.applied / str(past[-1]) / 'site').site.clients.values()
+    return {client.key: frozenset(user.employee_number for user in vips_of(client)) for client in clients}
 
 
 def our_contexts(site: Site) -> dict[str, frozenset[str]]:

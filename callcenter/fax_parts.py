@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ class FaxParts:
         self._report = report
         self._children: dict[Part, Child] = {}
         self._modems: tuple[Modem, ...] = ()
-        self._generation = ''
+        self._site: Site | None = None
+        self._in_force: tuple[str, date | None] = ('', None)
         self._next: Any = None
         self._stopping = False
 
@@ -85,16 +87,22 @@ class FaxParts:
         await self._end(list(self._children))
 
     async def _follow(self) -> None:
-        """Start and stop programs when another site is in force than before."""
+        """Start and stop programs when another site is in force than before, or another day's terms."""
         try:
-            generation = self._instance.place.current.readlink().name
-            if generation != self._generation:
-                self._generation = generation
-                await self._bring_in_line(await deferToThread(self._lay_out))
+            in_force = self._instance.place.current.readlink().name, self._today()
+            if in_force != self._in_force:
+                self._site = await deferToThread(self._lay_out)
+                self._in_force = in_force[0], self._today()
+                await self._bring_in_line(self._site)
         except Exception as error:
             self._report(f'  warning: the fax server does not follow what is in force: {error}')
         if not self._stopping:
             self._next = self._reactor.callLater(FOLLOW_EVERY_S, lambda: ensureDeferred(self._follow()))
+
+    def _today(self) -> date | None:
+        """The local day of the site that was laid out; None before the first."""
+        site = self._site
+        return self._instance.clock(site).now().astimezone(site.zone).date() if site else None
 
     def _lay_out(self) -> Site:
         """Make the spool and what stands in it fit the site in force. Blocks."""

@@ -70,11 +70,15 @@ class Instance:
         return self.place.root
 
     def site(self) -> Site:
-        """The site in force; Complaint before the first apply."""
+        """The site in force, with the terms of today; Complaint before the first apply."""
         from config.load import load
         if not self.place.current.exists():
             raise Complaint(f'Nothing is applied yet in {self.root}. Start it once with: mesa up')
-        return load(self.place.site)
+        return self.today_s(load(self.place.site))
+
+    def today_s(self, site: Site) -> Site:
+        """A site with the terms of today, by the instance's clock."""
+        return site.on(self.clock(site).now().astimezone(site.zone).date())
 
     def clock(self, site: Site) -> Clock:
         """The clock that every decision in this instance follows."""

@@ -39,6 +39,7 @@ COMMANDS = {
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
+    'contract': ('callcenter.commands.contract:contract', 'What was agreed with a client, and what holds on a day.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),
     'clock': ('callcenter.commands.clock:clock', 'Set the clock of a demo site.'),
     'bench': ('callcenter.commands.bench:bench', 'Measure how many calls this machine holds.'),

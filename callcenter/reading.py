@@ -55,8 +55,9 @@ class Reading:
         return edited if edited.is_dir() else EXAMPLE
 
     def edited_site(self) -> Site:
-        """The site as its files stand now. Raises ConfigErrors."""
-        return load(self.site_folder())
+        """The site as its files stand now, with the terms of today. Raises ConfigErrors."""
+        site = load(self.site_folder())
+        return site.on(self.today(site))
 
     def now(self, site: Site) -> datetime:
         """The present instant, or the set clock of a demo site."""

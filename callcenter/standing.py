@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 
 from agi.office import Standing
+from callcenter.clock import Clock
 from callcenter.listening import PromptTexts
 from config.load import load
 from config.place import Place
@@ -22,23 +24,43 @@ log = logging.getLogger('mesa.standing')
 OLDEST_OVERRIDES_S = 2.0
 
 
+@dataclass(frozen=True)
+class Day:
+    """What holds from one midnight of the site's zone to the next, aware UTC instants; `loaded` is what it was made of."""
+
+    loaded: Standing
+    begins: datetime
+    ends: datetime
+    standing: Standing
+
+
 class SiteInForce:
-    """What `applied/current` leads to; loaded again when the link leads elsewhere."""
+    """What `applied/current` leads to, with the terms of today; loaded again when the link leads elsewhere.
+
+    Today is that of Mesa's clock, so terms change at midnight by themselves. A site is made once a day; a call costs a comparison.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self.generation = place.current.readlink().name
-        self._standing = read_standing(place.site)
+        self._loaded = read_standing(place.site)
+        self._clock = Clock(place.root, self._loaded.site.demo)
+        self._day = day_of(self._loaded, self._clock.now())
 
     def __call__(self) -> Standing:
-        return self._standing
+        loaded, day, now = self._loaded, self._day, self._clock.now()
+        if day.loaded is not loaded or not day.begins <= now < day.ends:
+            self._day = day = day_of(loaded, now)      # two threads that meet here make the same
+        return day.standing
 
     def refresh(self) -> bool:
         """Load the site again if an apply or an undo moved the link; True when it did. Blocks for the time of a load."""
         generation = self._place.current.readlink().name
         if generation == self.generation:
             return False
-        self._standing = read_standing(self._place.applied / generation / 'site')
+        loaded = read_standing(self._place.applied / generation / 'site')
+        self._clock = Clock(self._place.root, loaded.site.demo)
+        self._loaded = loaded
         self.generation = generation
         return True
 
@@ -47,6 +69,14 @@ def read_standing(folder: Path) -> Standing:
     """A site's folder as calls need it."""
     site = load(folder)
     return Standing(site, Directory(site.clients), notice_versions(site))
+
+
+def day_of(loaded: Standing, now: datetime) -> Day:
+    """The local day of an instant: the site with its terms, and from when to when they hold."""
+    zone = loaded.site.zone
+    day = now.astimezone(zone).date()
+    begins, ends = (datetime.combine(midnight, time(0), zone).astimezone(UTC) for midnight in (day, day + timedelta(days=1)))
+    return Day(loaded, begins, ends, replace(loaded, site=loaded.site.on(day)))
 
 
 def notice_versions(site: Site) -> dict[str, str]:

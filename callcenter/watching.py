@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from contracts.vips import VipWatch
 from storage.engine import Database
 from ticketing.levels.escalation import Escalator
 from ticketing.levels.timing import recompute_open
@@ -28,6 +29,11 @@ def find_problems(serving: Any) -> Callable[[], int]:
 def recompute(serving: Any) -> Callable[[], int]:
     """Reckon due times anew at the start and after each apply, and now and then."""
     return Reckoning(serving.db, serving.standing, serving.clock.now).round
+
+
+def watch_vips(serving: Any) -> Callable[[], int]:
+    """One look at every client's VIPs (mission.md 1.3)."""
+    return _told('letters about too many VIPs', VipWatch(serving.db, _site(serving)).round, serving)
 
 
 class Reckoning:

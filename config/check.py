@@ -17,8 +17,6 @@ from config.check_contract import (
     site_calendars_exist,
     spans_do_not_overlap,
     trunk_numbers_are_not_lines,
-    vip_has_two_numbers,
-    vip_is_within_its_cap,
 )
 from config.check_mail import (
     addresses_are_well_formed,
@@ -45,6 +43,21 @@ from config.check_service import (
     own_calls_have_a_way_out,
     somebody_supervises,
 )
+from config.check_terms import (
+    client_tariffs_are_of_clients,
+    contracts_have_their_days,
+    metered_modalities_have_a_price,
+    our_calls_have_a_price,
+    policies_are_of_a_modality,
+    prefixes_stand_once,
+    prices_have_own_days,
+    taxes_are_known,
+    terms_are_of_contracted_modalities,
+    terms_have_own_days,
+    visits_are_premium,
+    waivers_are_in_force,
+)
+from config.check_vip import vip_has_two_numbers, vip_is_within_its_cap
 from config.check_webhooks import pops_lead_somewhere, webhooks_ask_for_events, webhooks_lead_to_the_client
 from config.load import Reading
 from config.problems import Problem
@@ -89,6 +102,18 @@ CHECKS: tuple[Check, ...] = (
     webhooks_lead_to_the_client,
     webhooks_ask_for_events,
     pops_lead_somewhere,
+    terms_are_of_contracted_modalities,
+    terms_have_own_days,
+    contracts_have_their_days,
+    metered_modalities_have_a_price,
+    visits_are_premium,
+    policies_are_of_a_modality,
+    waivers_are_in_force,
+    taxes_are_known,
+    prices_have_own_days,
+    client_tariffs_are_of_clients,
+    prefixes_stand_once,
+    our_calls_have_a_price,
 )
 
 

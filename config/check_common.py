@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from config.problems import Problem
@@ -18,6 +18,7 @@ class Known:
     today: date
     applications: frozenset[str] = frozenset()         # what the running Asterisk offers; empty: not known
     unread: frozenset[tuple[str, str]] = frozenset()   # as in `config.load.Reading`
+    vips_before: Mapping[str, frozenset[str]] = field(default_factory=dict)    # client -> employee numbers, in the site in force
 
 
 Check = Callable[[Site, Known], Iterator[Problem]]

@@ -1,4 +1,4 @@
-"""Checks of what was agreed: modalities, VIPs, users, calendars, holidays and overrides."""
+"""Checks of what was agreed: modalities, users, calendars, holidays and overrides."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from config.check_common import Known, absent, choose, place
 from config.problems import Problem
-from config.values import Client, Modality, OverrideState, Site, Where
+from config.values import Modality, OverrideState, Site, Where
 
 LONG_OVERRIDE = timedelta(days=31)
 DAY_NAMES = ('', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')
@@ -19,7 +19,7 @@ def modalities_have_lines(site: Site, known: Known) -> Iterator[Problem]:
     for client in site.clients.values():
         used = {line.modality for line in site.lines.values() if line.client == client.key}
         for modality in sorted(client.modalities - used - {Modality.VIP}):
-            if not _lines_unread(client.key, modality, known):
+            if not lines_unread(client.key, modality, known):
                 yield Problem(place(site, client.where, 'modalities'),
                               f'"{modality}" is contracted but has no number: add a [[line]] or remove it here')
     for line in site.lines.values():
@@ -28,53 +28,9 @@ def modalities_have_lines(site: Site, known: Known) -> Iterator[Problem]:
                           f'"{line.modality}" is not among the client\'s modalities: add it there or remove the line')
 
 
-def _lines_unread(client: str, modality: Modality, known: Known) -> bool:
+def lines_unread(client: str, modality: Modality, known: Known) -> bool:
+    """Whether a line of this modality may stand in the files and could not be read."""
     return ('modality', f'{client}:{modality}') in known.unread
-
-
-def vip_is_within_its_cap(site: Site, known: Known) -> Iterator[Problem]:
-    """At most `vip_percent` of a client's users are VIP, and they have a queue (mission.md 1.3)."""
-    for client in site.clients.values():
-        vips = [user for user in client.users if user.vip]
-        cap = len(client.users) * client.policy.vip_percent // 100
-        if len(vips) > cap and ('users', client.key) not in known.unread:
-            yield Problem(replace(vips[cap].where, key='vip'),
-                          f'{len(vips)} of {len(client.users)} users of {client.key} are VIP; {client.policy.vip_percent} % allow {cap}: '
-                          "remove the flag here, or agree on another vip_percent in the client's [policy]")
-        if vips and Modality.VIP not in client.modalities:
-            yield Problem(place(site, client.where, 'modalities'),
-                          f'{len(vips)} users are VIP, the first in {vips[0].where.file}:{vips[0].where.line}, '
-                          'but "vip" is not contracted: add it here or remove the flags')
-        if Modality.VIP in client.modalities and client.vip_queue is None:
-            yield Problem(place(site, client.where, 'vip_queue'), '"vip" is contracted but VIPs have no queue: add vip_queue = "..."')
-        if client.vip_queue is not None:
-            yield from _vip_queue(site, known, client)
-
-
-def _vip_queue(site: Site, known: Known, client: Client) -> Iterator[Problem]:
-    here = place(site, client.where, 'vip_queue')
-    if absent(client.vip_queue or '', 'queue', site.queues, known):
-        yield Problem(here, f'no queue is called {client.vip_queue!r}: {choose(site.queues)}')
-    elif (queue := site.queues.get(client.vip_queue or '')) and queue.client != client.key:
-        yield Problem(here, f'queue {client.vip_queue!r} belongs to client {queue.client!r}: choose one of {client.key}')
-
-
-def vip_has_two_numbers(site: Site, known: Known) -> Iterator[Problem]:
-    """The VIP modality has exactly two numbers, and both lead to the same service (mission.md 1.3)."""
-    for client in site.clients.values():
-        numbers = [line for line in site.lines.values() if line.client == client.key and line.modality is Modality.VIP]
-        if Modality.VIP not in client.modalities or _lines_unread(client.key, Modality.VIP, known):
-            continue
-        if len(numbers) != 2:
-            yield Problem(place(site, client.where, 'modalities'),
-                          f'"vip" has exactly two numbers, here it has {len(numbers)}: add or remove a [[line]]')
-            continue
-        one, two = numbers
-        for key in ('queue', 'calendar', 'menu'):
-            if getattr(one, key) != getattr(two, key):
-                yield Problem(place(site, two.where, key),
-                              f'both VIP numbers lead to the same service, but {key} differs from '
-                              f'{one.where.file}:{one.where.line}: make them equal')
 
 
 def categories_have_own_keys(site: Site, known: Known) -> Iterator[Problem]:

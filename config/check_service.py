@@ -85,7 +85,7 @@ def contacts_can_answer(site: Site, known: Known) -> Iterator[Problem]:
     for client in site.clients.values():
         if client.contact is not None or ('contact', client.key) in known.unread:
             continue
-        asked = {policy.verify_with for policy in (client.policy, *client.modality_policies.values())} & {'contact', 'both'}
+        asked = {policy.verify_with for policy in client.policies} & {'contact', 'both'}
         here = place(site, client.where, 'contact')
         if asked:
             yield Problem(here, f'verify_with = "{min(asked)}" asks the client\'s contact, but there is none: add [contact]')
@@ -97,7 +97,7 @@ def own_calls_have_a_way_out(site: Site, known: Known) -> Iterator[Problem]:
     """Close calls and call-backs need a trunk that takes our calls (mission.md 3.6, 4.7)."""
     if way_out(site) or not site.trunks or known.unread & {('site', '*'), ('trunk', '*')}:
         return
-    policies = [policy for client in site.clients.values() for policy in (client.policy, *client.modality_policies.values())]
+    policies = [policy for client in site.clients.values() for policy in client.policies]
     if any(policy.callback or policy.close_call_attempts for policy in policies):
         yield Problem(place(site, site.trunks[0].where, 'outbound'), 'no trunk takes our own calls, so there are no close calls '
                       'and no call-backs: add outbound = "host:port", or write callback = false and close_call_attempts = 0 in [policy]',

@@ -18,6 +18,7 @@ from config.documents import Document, Findings, line_named, read_document
 from config.hours import zone as zone_called
 from config.load_clients import read_clients
 from config.load_service import catalogue, emergency, fax_settings, mail_settings, mail_templates, policy_read, trunks
+from config.load_tariffs import prices
 from config.problems import ConfigErrors, Problem
 from config.site_files import Unreadable, decode_utf8, names_in, read_bytes, strangers
 from config.toml_lines import KeyPath
@@ -108,6 +109,7 @@ def _site(found: Findings) -> Site:
         places=found.places,
         mail=mail_settings(document, top),
         fax_server=fax_settings(document, top),
+        prices=prices(found),
         mail_templates=mail_templates(found))
 
 

@@ -7,6 +7,7 @@ from config import shapes
 from config.documents import Document, Findings, read_document
 from config.load_service import policy_read
 from config.load_support import applications, contact, escalation, groups, modality_policies, screen_pop, webhooks
+from config.load_terms import contract
 from config.site_files import Unreadable, names_in, read_bytes
 from config.users_csv import read_users
 from config.values import Application, Category, Client, Line, Modality, Policy, User, Where
@@ -37,6 +38,7 @@ def read_clients(found: Findings, policy: Policy, standard: Mapping[str, Applica
 def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Policy, standard: Mapping[str, Application]) -> Client:
     listed = _users(document.found, key)
     own = policy_read(document, shape.policy, policy)
+    by_modality = modality_policies(document, shape, own)
     trunk_numbers = (document.phone(('trunk_numbers', index), text) for index, text in enumerate(shape.trunk_numbers))
     return Client(
         key=key,
@@ -56,13 +58,14 @@ def _client(document: Document, key: str, shape: shapes.ClientFile, policy: Poli
         groups=groups(document, key, shape),
         applications=applications(document, key, shape, standard),
         escalation=escalation(document, key, shape),
-        modality_policies=modality_policies(document, shape, own),
+        modality_policies=by_modality,
         mail_address=shape.mail_address.lower(),
         notes=tuple(shape.notes),
         mail_domains=frozenset(domain.lower() for domain in shape.mail_domains),
         mail_line=document.phone(('mail_line',), shape.mail_line) if shape.mail_line else None,
         webhooks=webhooks(document, shape),
-        screen_pop=screen_pop(document, shape))
+        screen_pop=screen_pop(document, shape),
+        contract=contract(document, key, shape, own, by_modality))
 
 
 def _users(found: Findings, key: str) -> tuple[User, ...]:

@@ -251,6 +251,9 @@ class ClientFile(Shape):
     application: Tables = []
     escalation: Tables = []
     modality_policy: dict[str, Any] = {}
+    contract: dict[str, Any] | None = None
+    terms: Tables = []
+    waiver: Tables = []
     webhook: Tables = []
     screen_pop: dict[str, Any] | None = None
 

@@ -83,7 +83,16 @@ class Contract:
         """The terms of a modality on a day; None before its first terms, and outside the contract."""
         if (self.since is not None and day < self.since) or (self.until is not None and day > self.until):
             return None
+        return self.latest(modality, day)
+
+    def latest(self, modality: Modality, day: date) -> Terms | None:
+        """The terms agreed last for a modality, also after the contract's end: who still calls is served by them; None before the first."""
         return next((terms for terms in reversed(self.terms) if terms.modality is modality and terms.since <= day), None)
+
+    def waiver(self, day: date) -> Waiver | None:
+        """The waiver in force on a day, the widest of several; None without one (mission.md 1.3)."""
+        in_force = [waiver for waiver in self.waivers if waiver.since <= day <= waiver.until]
+        return max(in_force, key=lambda waiver: (waiver.users, waiver.until), default=None)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ site's files. Nothing here reads a file, a clock or a database.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -310,10 +310,30 @@ class Client:
     webhooks: tuple[Webhook, ...] = ()
     screen_pop: str = ''                              # a template of `config.screen_pop`; '': agents' browsers open nothing
     contract: Contract = Contract()                   # nothing agreed: nothing is metered or charged
+    undated: Mapping[Modality, Policy] | None = None  # in a site of a day: `modality_policies` as the files have them, without terms
 
     def policy_of(self, modality: Modality) -> Policy:
-        """The contract parameters of one modality (mission.md 4.5)."""
+        """The contract parameters of one modality, on the day of its site (mission.md 4.5)."""
         return self.modality_policies.get(modality, self.policy)
+
+    def policy_on(self, modality: Modality, day: date) -> Policy:
+        """The same on another day of the site's zone: those of its terms; where it has none yet, as the files have them."""
+        terms = self.contract.latest(modality, day)
+        written = self.modality_policies if self.undated is None else self.undated
+        return terms.policy if terms else written.get(modality, self.policy)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All that hold on some day, for whoever must know whether something may ever be."""
+        return (self.policy, *self.modality_policies.values(), *(self.undated or {}).values(), *(one.policy for one in self.contract.terms))
+
+    def on(self, day: date) -> Client:
+        """This client with the contract parameters that hold on a day; itself when nothing is dated."""
+        if not self.contract.terms:
+            return self
+        written = self.modality_policies if self.undated is None else self.undated
+        dated = {*written, *(terms.modality for terms in self.contract.terms)}
+        return replace(self, undated=written, modality_policies={modality: self.policy_on(modality, day) for modality in sorted(dated)})
 
 
 @dataclass(frozen=True)
@@ -360,6 +380,11 @@ class Site:
     fax_server: FaxSettings = FaxSettings()
     prices: Prices = Prices()
     mail_templates: Mapping[str, str] = field(default_factory=dict)  # an admin's own: 'mail/CLIENT/NAME.txt' -> Jinja2 text
+
+    def on(self, day: date) -> Site:
+        """This site with the contract parameters in force on a day of its zone: every client's `policy_of` answers for it."""
+        dated = {key: client.on(day) for key, client in self.clients.items()}
+        return self if all(dated[key] is client for key, client in self.clients.items()) else replace(self, clients=dated)
 
 
 def ours(site: Site) -> frozenset[str]:

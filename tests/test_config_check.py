@@ -73,9 +73,6 @@ MISTAKES = {
         '"BC"', 'tijuana-5x12.state', "'BC'"),
     'one VIP too many': Mistake(USERS, '5555550102,Ciudad de México,no', '5555550102,Ciudad de México,yes',
         '10020,', 'vip', '11 of 200'),
-    'VIP without vip': Mistake(
-        QUETZAL, 'modalities = ["standard", "premium", "vip", "fax"]', 'modalities = ["standard", "premium", "vip"]',
-        'modality = "fax"', 'line[5].modality', 'not among the client'),
     'one VIP number': Mistake(QUETZAL, 'modality = "vip"', 'modality = "standard"\nmenu = "main"',
         'modalities', 'modalities', 'exactly two numbers, here it has 1'),
     'VIP numbers that differ': Mistake(
@@ -262,7 +259,16 @@ def test_vip_flags_without_the_modality(tmp_path):
     site = copy_example(tmp_path)
     edit(site, QUETZAL, '"premium", "vip", "fax"', '"premium", "fax"')
     found = {(problem.where.key, problem.severity) for problem in new_problems(site)}
-    assert found == {('modalities', 'error'), ('line[3].modality', 'error'), ('line[4].modality', 'error')}
+    assert found == {('modalities', 'error'), ('line[3].modality', 'error'), ('line[4].modality', 'error'), ('terms[3].modality', 'error')}
+
+
+def test_a_line_and_terms_of_what_is_not_contracted(tmp_path):
+    site = copy_example(tmp_path)
+    edit(site, QUETZAL, '"premium", "vip", "fax"]', '"premium", "vip"]')
+    problems = new_problems(site)
+    assert places(problems) == [f'{QUETZAL}:{line_of(site, QUETZAL, words)}: {key}.modality error' for words, key in (
+        ('modality = "fax"\ncalendar', 'line[5]'), ('modality = "fax"\nsince', 'terms[4]'))]
+    assert all('not among the client' in problem.message for problem in problems)
 
 
 @pytest.mark.parametrize(('today', 'warned'), [(date(2026, 12, 31), False), (date(2027, 1, 1), True), (date(2024, 2, 29), False)])

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from config import shapes
+from config import shapes, shapes_terms
 from config.fragments import FragmentKnown, check_fragments
 from config.load import load
 from config.values import Modality
@@ -104,7 +104,8 @@ def test_every_modality_of_both_clients(site):
 
 def test_every_key_is_documented():
     text = (EXAMPLE.parent.parent / 'docs' / 'configuration.md').read_text(encoding='utf-8')
-    tables = [shape for shape in vars(shapes).values() if isinstance(shape, type) and issubclass(shape, shapes.Shape)]
+    every = (*vars(shapes).values(), *vars(shapes_terms).values())
+    tables = [shape for shape in every if isinstance(shape, type) and issubclass(shape, shapes.Shape)]
     keys = {key for shape in tables for key in shape.model_fields}
     words = set(re.findall(r'[a-z_]+', text))
     assert keys - words == {'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'}       # "monday to sunday"

@@ -48,7 +48,7 @@ def next_look(db):
 # -- the decision ---------------------------------------------------------------------------------------------------
 
 def steps_at(moment, fired=(), ladder=None, responded=None):
-    terms = terms_of(SITE, LINE, None, 'medium')
+    terms = terms_of(SITE, LINE, None, 'medium', at(moment))
     terms = terms if ladder is None else replace(terms, ladder=ladder)
     opened = at('2026-11-24 08:00')
     clock = read_clock(opened, opened, responded, (), terms, fired, at(moment))

@@ -38,7 +38,7 @@ def fired_steps(connection: Connection, folio_id: int) -> frozenset[str]:
 def clock_of(connection: Connection, folio_id: int, folio: Folio, site: Site, now: datetime) -> Clock | None:
     """The folio's clock by its stored changes; None when the site has its line no more, and so there are no terms."""
     report = folio.report
-    terms = terms_of(site, report.line, report.site, report.priority)
+    terms = terms_of(site, report.line, report.site, report.priority, folio.opened_at)
     if terms is None:
         return None
     return read_clock(folio.opened_at, report.clock_starts, folio.responded_at, changes_of(connection, folio_id), terms,

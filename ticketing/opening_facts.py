@@ -17,7 +17,7 @@ OPENED_BY = 'opened by '                               # begins the rule of what
 
 def with_terms(report: Report, site: Site, now: datetime) -> Report:
     """The report with its due times, by the contract of its line and its priority; unchanged when the site has that line no more."""
-    terms = terms_of(site, report.line, report.site, report.priority)
+    terms = terms_of(site, report.line, report.site, report.priority, now)
     if terms is None:
         return report
     clock = read_clock(now, report.clock_starts, None, (), terms, (), now)

@@ -45,6 +45,7 @@ LETTERS: Mapping[str, str] = {
     'handover': 'turnado al grupo', 'complaint': 'queja', 'escalation': 'escalamiento', 'problem_proposed': 'posible falla',
     'problem_progress': 'avance de la falla', 'bounce': 'correo devuelto', 'warning': 'advertencia',
     'fax': 'fax', 'fax_rejected': 'aviso de fax rechazado',
+    'vip_cap': 'aviso de usuarios VIP', 'vip_cap_contact': 'aviso de usuarios VIP',
 }
 SENDINGS: Mapping[str, str] = {
     'waiting': 'en espera', 'sending': 'enviándose', 'sent': 'enviado', 'failed': 'no entregado', 'doubtful': 'entrega dudosa',

@@ -18,6 +18,7 @@ import click
 from callcenter.applied import applied_number
 from callcenter.clock import clock_file
 from callcenter.console import Complaint, instance_root, print_json, say
+from callcenter.day_change import rendered_for_another_day
 from callcenter.instance import Instance
 from callcenter.ports import is_free
 from callcenter.provision import SYSTEM, asterisk_prefix, asterisk_version, record
@@ -188,6 +189,9 @@ def site(instance: Instance) -> Iterator[Finding]:
         return
     in_force = instance.site()
     clock = instance.clock(in_force)
+    if rendered_for_another_day(instance):
+        yield Finding('warning', "Asterisk's files are those of terms that have ended: mesa config apply",
+                      'Los archivos de Asterisk son los de condiciones que ya terminaron. Ejecute mesa config apply.')
     until = in_force.holidays.confirmed_until
     if until is None or (until - clock.now().astimezone(in_force.zone).date()).days < 365:
         yield Finding('warning', f'holidays are confirmed until {until or date.min}, less than twelve months ahead: see holidays.toml',

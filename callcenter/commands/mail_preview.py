@@ -44,7 +44,8 @@ def preview(reading: Reading, name: str | None, client: str | None, html: bool, 
         say(page)
     elif file is None:
         for header in ('From', 'To', 'Subject', 'Reply-To'):
-            say(f'{header}: {message[header]}')
+            if message[header] is not None:
+                say(f'{header}: {message[header]}')
         say(f'\n{text}'.rstrip())
     else:
         say(f'{file} holds the letter {name}.')

@@ -30,8 +30,9 @@ def simulate(reading: Reading, number: str, ani: str | None, employee: str | Non
     """Tell what would happen to a call to NUMBER, and which rule decides."""
     site = reading.edited_site() if edited else reading.site()
     line = line_of(site, number)
-    caller = caller_of(Standing(site, Directory(site.clients), {}), line, ani, employee)
     now = parse_instant(at, site.calendars[line.calendar].zone) if at else reading.now(site)
+    site = site.on(now.astimezone(site.zone).date())
+    caller = caller_of(Standing(site, Directory(site.clients), {}), line, ani, employee)
     decision = decide(site, caller, reading.overrides(now), now)
     facts = facts_of(decision, now)
     if as_json:

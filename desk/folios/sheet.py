@@ -210,7 +210,7 @@ def _login(site: Site, extension: str) -> str:
 
 
 def _clock(desk: Desk, site: Site, folio: Folio, now: datetime) -> Explained | None:
-    terms = terms_of(site, folio.report.line, folio.report.site, folio.report.priority)
+    terms = terms_of(site, folio.report.line, folio.report.site, folio.report.priority, folio.opened_at)
     if terms is None:
         return None
     with desk.db.read() as connection:

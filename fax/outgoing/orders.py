@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from config.values import Policy, Site
+from config.values import Site
 from fax.outgoing.documents import document
 from fax.outgoing.job_book import JobBook
 from fax.outgoing.jobs import Document, FaxJob, Order, SendingError
 from fax.outgoing.numbers import fax_number
+from fax.policy import policy_of
 from ticketing.folios import FolioBook
 from ticketing.mail.files import store_whole
 
@@ -64,7 +65,7 @@ def forget(book: JobBook, site: Site, folder: Path, now: datetime) -> int:
     """Delete the documents of faxes that ended long enough ago, by each client's contract (mission.md 5.4); how many faxes."""
     done = 0
     for client in book.kept_for():
-        policy = site.clients[client].policy if client is not None and client in site.clients else Policy()
+        policy = policy_of(site, client)
         for job in book.forgettable(now - timedelta(days=policy.fax_days), client):
             with _documents(folder):
                 if book.forget(job, now):

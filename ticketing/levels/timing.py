@@ -57,7 +57,7 @@ def read_timed(connection: Connection, ids: Sequence[int], site: Site, now: date
 def timed(folio_id: int, folio: Folio, changes: Sequence[Change], fired: frozenset[str], site: Site, now: datetime) -> Timed:
     """A folio with the clock that its changes tell. Pure."""
     report = folio.report
-    terms = terms_of(site, report.line, report.site, report.priority)
+    terms = terms_of(site, report.line, report.site, report.priority, folio.opened_at)
     if terms is None:
         return Timed(folio_id, folio, fired, None, None)
     clock = read_clock(folio.opened_at, report.clock_starts, folio.responded_at, changes, terms, fired, now)

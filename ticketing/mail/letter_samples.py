@@ -25,15 +25,17 @@ _SAMPLES: dict[str, Any] = {
     'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
     'reference': 'F22857141', 'caller': '5555550177', 'caller_name': 'PAPELERIA LUNA', 'pages': 7, 'sent_pages': 5, 'most_pages': 5,
     'damage': ['la página 3 llegó dañada'], 'cut': False, 'held_until': None, 'again': False, 'instead_of': None, 'pdf': None,
+    'users': 199, 'vips': 12, 'percent': 5, 'allowed': 9, 'ended': '2026-10-31', 'ended_users': 12,
     'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
 }
+ABOUT_A_CLIENT = ('vip_cap', 'vip_cap_contact')         # and about no folio of it
 _STATES = {
     'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',
     'merged': 'cancelled', 'closed': 'closed_verified', 'confirm': 'resolved', 'handover': 'assigned', 'complaint': 'new'}
 
 
 def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
-    """A row of the outbox that was never stored, about an invented folio of the client; `notice` is one of NOTICES."""
+    """A row of the outbox that was never stored, about the client or an invented folio of it; `notice` is one of NOTICES."""
     line = ordinary_line(site, client)
     user = client.users[0] if client.users else None
     facts: dict[str, Any] = {
@@ -44,10 +46,22 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
         'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
         'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
         'due': (now + timedelta(hours=1)).isoformat(), 'received_at': now.isoformat()}
+    if notice in ABOUT_A_CLIENT:
+        return Outgoing(
+            id=0, notice=notice, recipient=_reader(notice, site, client), created_at=now, due=now, message_id=new_message_id(site),
+            facts={name: _SAMPLES[name] for name in NOTICES[notice]} | {'client_name': client.name},
+            state=Sending.WAITING, client=client.key)
     own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
     return Outgoing(
         id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),
         facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER, line=line.number if line else None)
+
+
+def _reader(notice: str, site: Site, client: Client) -> str:
+    """Who would get a letter about a client: its contact, or a supervisor."""
+    if notice.endswith('_contact'):
+        return client.contact.email if client.contact else 'persona@cliente.example'
+    return next((agent.email for agent in site.agents.values() if agent.supervisor and agent.email), 'supervision@mesa.example')
 
 
 def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:

@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -31,6 +31,7 @@ _BIDI = re.compile('[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]')   # they tu
 
 _OF_FOLIO = ('number', 'client_name', 'user_name', 'line', 'state', 'priority', 'category_title', 'summary', 'opened_at', 'promised',
              'zone', 'modality')
+VIP_FACTS = ('users', 'vips', 'percent', 'allowed', 'ended', 'ended_users')
 # The notices and their facts beyond the folio's: a fact that is missing is None in the template, not an error.
 NOTICES: Mapping[str, tuple[str, ...]] = {
     'opened': (),
@@ -53,6 +54,8 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     'fax': ('reference', 'caller', 'caller_name', 'pages', 'sent_pages', 'most_pages', 'damage', 'cut', 'received_at', 'held_until',
             'again', 'instead_of', 'pdf'),
     'fax_rejected': ('reference', 'caller', 'caller_name', 'pages', 'most_pages', 'received_at'),
+    'vip_cap': VIP_FACTS,
+    'vip_cap_contact': VIP_FACTS,
 }
 SPOKEN = "EEEE d 'de' MMMM 'de' y, HH:mm 'h'"
 
@@ -131,6 +134,11 @@ def spoken(context: Context, instant: str | datetime | None) -> str:
     return str(format_datetime(moment, SPOKEN, tzinfo=context['zone'], locale='es_MX'))
 
 
+def day(iso: str | None) -> str:
+    """A local day of the facts: '24 de noviembre de 2026'; '' for none."""
+    return str(format_date(date.fromisoformat(iso), "d 'de' MMMM 'de' y", locale='es_MX')) if iso else ''
+
+
 def duration(seconds: int | None) -> str:
     """Seconds in hours and minutes: '3 h 20 min'; '' for none."""
     if seconds is None:
@@ -187,7 +195,7 @@ def _zone(name: Any, site: Site) -> ZoneInfo:
 
 
 OWN_FILTERS: Mapping[str, Callable[..., Any]] = {
-    'spoken': spoken, 'duration': duration, 'telephone': telephone, 'one_line': one_line,
+    'spoken': spoken, 'day': day, 'duration': duration, 'telephone': telephone, 'one_line': one_line,
     'state_name': lambda state: STATES.get(state, state), 'priority_name': lambda level: PRIORITIES.get(level, level),
     'modality_name': lambda modality: MODALITIES.get(modality, modality)}
 
