@@ -53,8 +53,9 @@ class Month:
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """From its first local midnight to, not including, the next month's: aware UTC instants."""
-        return _midnight(self.first, zone), _midnight(self.last + timedelta(days=1), zone)
+        return midnight(self.first, zone), midnight(self.last + timedelta(days=1), zone)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a local day begins, as an aware UTC instant."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
