@@ -17,7 +17,7 @@ class Duty:
 
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
-    from callcenter import expiring, watching
+    from callcenter import expiring, metering, watching
     from callcenter.call_back_places import Forgotten, call_back_round
     from callcenter.clicking import click_rounds
     from callcenter.close_calling import close_calling_of
@@ -39,6 +39,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('recompute', 1.0, watching.recompute(serving)),
         Duty('escalate', 2.0, watching.escalate(serving)),
         Duty('problems', 10.0, watching.find_problems(serving)),
+        Duty('allowance', 30.0, metering.alert(serving)),
         Duty('search index', 1.0, SearchIndex(serving.db).round),
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),

@@ -34,6 +34,7 @@ COMMANDS = {
     'fax': ('callcenter.commands.fax:fax', 'Faxes that came in, and those that we send.'),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
+    'allowance': ('callcenter.commands.allowance:allowance', "How far clients' allowances are used up, and what counts."),
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),

@@ -38,6 +38,17 @@ class Meter:
         return (Decimal(self.requests * 100) / self.allowance).quantize(Decimal('0.1'), ROUND_HALF_UP)
 
     @property
+    def told(self) -> str:
+        """For an agent, in Spanish: '312 de 400, quedan 88'; '' when not metered."""
+        if self.allowance is None:
+            return ''
+        if self.above:
+            rest = f'{self.above} por encima'
+        else:
+            rest = {0: 'no queda ninguna', 1: 'queda 1'}.get(self.left or 0, f'quedan {self.left}')
+        return f'{self.requests} de {self.allowance}, {rest}'
+
+    @property
     def threshold(self) -> int | None:
         """The highest of THRESHOLDS that is passed; None: none is. Integers: 80 and 100 are reached, 105 is exceeded (mission.md 7.1, 7.2).
 

@@ -100,6 +100,15 @@ def verdict_on(connection: Connection, site: Site, number: str) -> Request | Non
     return next(_folios(connection, stretch, site.zone, folios.c.number == number))
 
 
+def metered_verdict(connection: Connection, site: Site, number: str) -> Request | None:
+    """The same, for who shows the folio: None where no allowance is agreed for its month."""
+    found = verdict_on(connection, site, number)
+    if found is None:
+        return None
+    month = Month.of(found.at.astimezone(site.zone).date())
+    return found if allowance_of(_contract(site, found.client), found.modality, month) is not None else None
+
+
 def usage(connection: Connection, site: Site, client: str, month: Month) -> tuple[Usage, ...]:
     """A client's month, a line for each of its modalities."""
     return usage_of(site, client, month, requests(connection, site, client, month))

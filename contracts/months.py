@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+NAMES = ('enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre')
+
 
 @dataclass(frozen=True, order=True)
 class Month:
@@ -30,6 +32,16 @@ class Month:
         if text != f'{day:%Y-%m}':
             raise ValueError(f'{text!r} is not a month such as 2026-10')
         return cls.of(day)
+
+    @property
+    def name(self) -> str:
+        """'noviembre'."""
+        return NAMES[self.month - 1]
+
+    @property
+    def title(self) -> str:
+        """'noviembre de 2026'."""
+        return f'{self.name} de {self.year}'
 
     @property
     def first(self) -> date:

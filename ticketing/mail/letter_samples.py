@@ -24,12 +24,16 @@ _SAMPLES: dict[str, Any] = {
     'used_s': 11_520, 'resolve_s': 14_400,
     'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
     'reference': 'F22857141', 'caller': '5555550177', 'caller_name': 'PAPELERIA LUNA', 'pages': 7, 'sent_pages': 5, 'most_pages': 5,
+    'month_title': 'noviembre de 2026', 'allowance': 400, 'requests': 421, 'left': 0, 'above': 21, 'percent': '105.3', 'threshold': 105,
+    'price': '12.50', 'above_percent': 100, 'whole_run': True, 'months_above': 2,
     'damage': ['la página 3 llegó dañada'], 'cut': False, 'held_until': None, 'again': False, 'instead_of': None, 'pdf': None,
     'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
 }
 _STATES = {
     'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',
     'merged': 'cancelled', 'closed': 'closed_verified', 'confirm': 'resolved', 'handover': 'assigned', 'complaint': 'new'}
+
+OF_NO_FOLIO = frozenset({'allowance'})                 # to the client's contact, about his contract
 
 
 def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
@@ -43,11 +47,16 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
         'summary': 'No puedo abrir mi correo desde esta mañana.',
         'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
         'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
-        'due': (now + timedelta(hours=1)).isoformat(), 'received_at': now.isoformat()}
+        'due': (now + timedelta(hours=1)).isoformat(), 'as_of': now.isoformat(), 'received_at': now.isoformat()}
     own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
-    return Outgoing(
+    row = Outgoing(
         id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),
         facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER, line=line.number if line else None)
+    if notice not in OF_NO_FOLIO:
+        return row
+    to_contact = client.contact.email if client.contact else row.recipient
+    return replace(row, number=None, recipient=to_contact, facts={
+        name: value for name, value in own.items() if name in (*NOTICES[notice], 'client_name', 'modality', 'zone')})
 
 
 def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:
