@@ -20,7 +20,8 @@ DOMAIN = re.compile(r'(?=.{1,190}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?
 EMAIL = re.compile(r'(?P<local>' + LOCAL + r')@(?P<domain>[^@]+)')
 # The letters there are; an admin's own template bears one of these names.
 NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'cancelled', 'merged', 'closed', 'confirm', 'handover',
-           'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning', 'fax', 'fax_rejected')
+           'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning', 'fax', 'allowance',
+           'fax_rejected')
 # What `ticketing/mail/letter_texts.py` adds to Jinja2's own filters.
 FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 

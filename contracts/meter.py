@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, null, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, null, or_, select, text
 
 from config.terms import Contract, Counted
 from config.values import Modality, Site
@@ -168,7 +168,7 @@ def _stretches(site: Site, client: str, month: Month) -> Iterator[_Stretch]:
 
 # --- folios ---------------------------------------------------------------------------------------------------------------
 
-_DECIDED = exists().where(count_decisions.c.folio_id == folios.c.id)
+_DECIDED = select(count_decisions.c.id).where(count_decisions.c.folio_id == folios.c.id).correlate(folios).exists()
 _PLAIN = and_(folios.c.abandoned_at.is_(None), ~_DECIDED)     # nothing but its own state decides
 _FACTS = select(
     folios.c.id, folios.c.number, folios.c.opened_at, folios.c.modality, folios.c.state, folios.c.cancel_cause, folios.c.duplicate_of,
