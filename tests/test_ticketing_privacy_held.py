@@ -477,7 +477,8 @@ def test_somebody_who_never_was_on_the_list_is_erased_by_his_address(world: Worl
 def test_everything_that_is_held_is_told(world: World) -> None:
     held = world.eraser.look(world.client, '7412589')
     assert held.counts == {'user': 2, 'folios': 3, 'folio_entries': 12, 'folio_changes': 1, 'folio_files': 3, 'close_calls': 1,
-                           'visits': 1, 'count_decisions': 1, 'messages_in': 2, 'outbox': 4, 'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1,
+                           'visits': 1, 'count_decisions': 1, 'messages_in': 2, 'outbox': 4,
+                           'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1,
                            'webhook_deliveries': 4}
     assert MATE.name not in str(held.sections)
     with world.db.read() as connection:
