@@ -105,9 +105,10 @@ class Performer(Talking):
         caller = self.decision.caller
         shared = caller.ani is None or caller.ani in client.trunk_numbers
         key = caller.line.number if shared else str(caller.ani)
-        if not self.office.guard.allow(key, self.office.now(), self.decision.policy.status_numbers_per_hour):
-            return TooManyGuesses()
         folio = self.office.folios.find(step.number, client.key)
+        per_hour = self.decision.policy.status_numbers_per_hour
+        if not self.office.guard.allow(key, self.office.now(), per_hour, told=folio.number if folio else None):
+            return TooManyGuesses()
         return status_of(folio) if folio else NoSuchFolio()
 
     def my_open_folios(self, step: MyOpenFolios) -> tuple[FolioStatus, ...]:

@@ -17,7 +17,7 @@ class Duty:
 
 def duties(serving: Any) -> tuple[Duty, ...]:
     """The table of duties; `serving` is `callcenter.services.Serving`."""
-    from callcenter import day_change, expiring, watching
+    from callcenter import day_change, expiring, metering, watching
     from callcenter.call_back_places import Forgotten, call_back_round
     from callcenter.clicking import click_rounds
     from callcenter.close_calling import close_calling_of
@@ -41,6 +41,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('problems', 10.0, watching.find_problems(serving)),
         Duty('terms of the day', 10.0, day_change.DayChange(serving.instance, serving.standing).round),
         Duty('VIP cap', 3600.0, watching.watch_vips(serving)),
+        Duty('allowance', 30.0, metering.alert(serving)),
         Duty('search index', 1.0, SearchIndex(serving.db).round),
         Duty('call-backs', 1.0, call_back_round(serving.office, serving.dialer)),
         Duty('forgotten call-backs', 60.0, Forgotten(serving.office, serving.dialer.alive).round),

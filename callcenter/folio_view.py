@@ -14,8 +14,8 @@ OF_REPORT = (
     'identified_by', 'unlisted', 'site', 'origin', 'from_message', 'complained_of', 'rule', 'call')
 OF_FOLIO = (
     'opened_at', 'holder', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for', 'responded_at', 'diagnosis', 'solution',
-    'resolved_at', 'resolved_by', 'first_contact', 'closed_at', 'score', 'reopens', 'cancel_reason', 'duplicate_of', 'problem_id',
-    'abandoned_at', 'erased_at')
+    'resolved_at', 'resolved_by', 'first_contact', 'closed_at', 'score', 'reopens', 'cancel_reason', 'cancel_cause', 'duplicate_of',
+    'problem_id', 'abandoned_at', 'erased_at')
 ALWAYS = ('number', 'version', 'state', 'client', 'line', 'modality', 'priority', 'kind', 'category', 'opened_at', 'promised', 'holder')
 
 

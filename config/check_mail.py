@@ -21,7 +21,7 @@ EMAIL = re.compile(r'(?P<local>' + LOCAL + r')@(?P<domain>[^@]+)')
 # The letters there are; an admin's own template bears one of these names.
 NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'cancelled', 'merged', 'closed', 'confirm', 'handover',
            'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning', 'fax', 'fax_rejected',
-           'vip_cap', 'vip_cap_contact')
+           'vip_cap', 'vip_cap_contact', 'allowance')
 # What `ticketing/mail/letter_texts.py` adds to Jinja2's own filters.
 FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 

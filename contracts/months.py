@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+NAMES = ('enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre')
+
 
 @dataclass(frozen=True, order=True)
 class Month:
@@ -32,6 +34,16 @@ class Month:
         return cls.of(day)
 
     @property
+    def name(self) -> str:
+        """'noviembre'."""
+        return NAMES[self.month - 1]
+
+    @property
+    def title(self) -> str:
+        """'noviembre de 2026'."""
+        return f'{self.name} de {self.year}'
+
+    @property
     def first(self) -> date:
         """Its first day."""
         return date(self.year, self.month, 1)
@@ -53,8 +65,9 @@ class Month:
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """From its first local midnight to, not including, the next month's: aware UTC instants."""
-        return _midnight(self.first, zone), _midnight(self.last + timedelta(days=1), zone)
+        return midnight(self.first, zone), midnight(self.last + timedelta(days=1), zone)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a local day begins, as an aware UTC instant."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from config.terms import Contract, Terms
+from config.values import Modality
 from desk.accounts.values import Role
 from desk.folios.actions import ACTIONS
 from storage.engine import Database
@@ -75,7 +77,8 @@ RIGHT = [
     ('resolver', {'solucion': 'Se reinició.', 'diagnostico': 'Memoria.', 'primer_contacto': '1'},
      lambda folio: folio.state is State.RESOLVED and folio.first_contact and folio.resolved_by == 'ana'),
     ('prioridad', {'impacto': 'high', 'urgencia': 'high', 'motivo': 'Toda la sucursal'}, lambda folio: folio.report.priority == 'high'),
-    ('cancelar', {'motivo': 'Se equivocó de número'}, lambda folio: folio.state is State.CANCELLED),
+    ('cancelar', {'motivo': 'Se equivocó de número'}, lambda folio: folio.state is State.CANCELLED and folio.cancel_cause == 'user'),
+    ('cancelar', {'motivo': 'Publicidad', 'clase': 'spam'}, lambda folio: folio.cancel_cause == 'spam'),
     ('queja', {'texto': 'Tardaron', 'sobre': 'beto'}, lambda folio: folio.report.kind == Kind.COMPLAINT and folio.agent == 'sara'),
 ]
 
@@ -353,6 +356,15 @@ def test_the_page_tells_what_is_known_and_why_it_falls_due(room: Room) -> None:
             'José Ñúñez', '55 5555 0101', 'Avise también a sistemas.', 'Por contrato hay 10:00 h hábiles para resolver',
             'Fuera de horario', 'noche'):
         assert words in text, words
+
+
+def test_the_page_says_whether_it_counts_against_the_allowance(room: Room) -> None:
+    number, other = room.open(), room.open()
+    assert 'Cuenta para la cuota' not in room.ana.get(f'/folios/{number}').text     # nothing is metered
+    room.site = site(contract=Contract(terms=(Terms(Modality.STANDARD, NOW.date().replace(day=1), allowance=10),)))
+    assert 'Cuenta para la cuota sí, solicitud confirmada' in ' '.join(room.ana.get(f'/folios/{number}').text.split())
+    room.life.merge(other, number, by='ana', now=NOW)
+    assert f'Cuenta para la cuota no, duplicado del folio {number}' in ' '.join(room.ana.get(f'/folios/{other}').text.split())
 
 
 def test_the_order_of_the_timeline_can_be_turned(room: Room) -> None:

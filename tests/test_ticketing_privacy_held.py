@@ -196,6 +196,7 @@ def _side_tables(world: World, ids: list[int], mates: int) -> None:
     world.put(tables.close_calls, folio_id=ids[0], cycle=0, party='user', client='nopalera', state='confirmed', attempts=1,
               comment=SECRET)
     world.put(tables.visits, folio_id=ids[0], at=NOW, by='ana', reason=f'visita a {HIM.name}')
+    world.put(tables.count_decisions, folio_id=ids[0], at=NOW, by='sara', counts=False, reason=f'{HIM.name} sólo probaba')
     world.put(tables.call_backs, linkedid='1.2', client='nopalera', line=LINE, queue='q', priority=0, number=CELL, joined_at=NOW,
               asked_at=NOW, state='waiting', attempts=0, next_at=NOW)
     world.put(tables.outbound_calls, linkedid='out-1', kind='close_call', owner_id=1, folio_id=ids[0], client='nopalera',
@@ -230,7 +231,7 @@ def test_the_traces_are_there_before(world: World) -> None:
             'webhook_deliveries.payload', 'webhook_deliveries.last_error',
             'outbox.payload', 'outbox.recipient', 'messages_in.sender', 'messages_in.message_id', 'close_calls.comment',
             'call_notes.employee_number', 'call_backs.number', 'outbound_calls.number', 'status_inquiries.key', 'problems.title',
-            'visits.reason', 'folio_changes.reason', 'journal.line', 'calls.ani'} <= places
+            'visits.reason', 'count_decisions.reason', 'folio_changes.reason', 'journal.line', 'calls.ani'} <= places
 
 
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:
@@ -475,8 +476,9 @@ def test_somebody_who_never_was_on_the_list_is_erased_by_his_address(world: Worl
 
 def test_everything_that_is_held_is_told(world: World) -> None:
     held = world.eraser.look(world.client, '7412589')
-    assert held.counts == {'user': 2, 'folios': 3, 'folio_entries': 12, 'folio_changes': 1, 'folio_files': 3, 'close_calls': 1, 'visits': 1,
-                           'messages_in': 2, 'outbox': 4, 'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1,
+    assert held.counts == {'user': 2, 'folios': 3, 'folio_entries': 12, 'folio_changes': 1, 'folio_files': 3, 'close_calls': 1,
+                           'visits': 1, 'count_decisions': 1, 'messages_in': 2, 'outbox': 4,
+                           'call_backs': 1, 'outbound_calls': 1, 'call_notes': 2, 'status_inquiries': 1,
                            'webhook_deliveries': 4}
     assert MATE.name not in str(held.sections)
     with world.db.read() as connection:

@@ -12,7 +12,7 @@ from ticketing.values import EntryKind, Folio, Report, State, UnknownFolio
 
 _OWN = ('number', 'state', 'opened_at', 'holder', 'abandoned_at', 'version', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for',
         'responded_at', 'diagnosis', 'solution', 'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score',
-        'cancel_reason', 'duplicate_of', 'problem_id', 'erased_at')
+        'cancel_reason', 'cancel_cause', 'duplicate_of', 'problem_id', 'erased_at')
 _REPORTED = (
     'line', 'client', 'modality', 'clock_starts', 'rule', 'employee_number', 'user_name', 'caller_number', 'identified_by', 'unlisted',
     'category', 'kind', 'priority', 'site', 'from_message', 'origin', 'promised', 'respond_due', 'next_look', 'impact', 'urgency',

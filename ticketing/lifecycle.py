@@ -17,9 +17,9 @@ from ticketing.merging import reporters_of_duplicates, target_of
 from ticketing.notices import is_accused, policy_for, to_group, to_reporter, to_supervisors, to_user
 from ticketing.particulars import MESA, Particulars
 from ticketing.priority import priority_of
-from ticketing.spanish import PRIORITIES, STATES, VIAS, of_party, party_name, priority_words
+from ticketing.spanish import CANCEL_WORDS, PRIORITIES, STATES, VIAS, of_party, party_name, priority_words
 from ticketing.turn import Turn
-from ticketing.values import EntryKind, Folio, Move
+from ticketing.values import CancelCause, EntryKind, Folio, Move
 from ticketing.words import clean, contradicts
 
 NOBODY_ANSWERED = 'nadie respondió'
@@ -138,13 +138,18 @@ class LifeCycle(Particulars):
             reopened(turn, why, via)
             return turn.folio
 
-    def cancel(self, number: str, *, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
-        """Nothing is to be done about it, for a reason that stands in it."""
-        why = rules.words(reason, 'the reason')
+    def cancel(self, number: str, *, reason: str, by: str, now: datetime, cause: str = CancelCause.USER,
+               expected: int | None = None) -> Folio:
+        """Nothing is to be done about it, for a reason that stands in it; its class decides whether it counts (mission.md 7.1).
+
+        Whoever sent spam hears nothing of it.
+        """
+        why, of_class = rules.words(reason, 'the reason'), rules.cancel_cause(cause)
         with self._turn(number, by, now, expected) as turn:
-            turn.move(Move.CANCEL, why, cancel_reason=why, closed_at=turn.at)
-            turn.enter(EntryKind.MOVE, STATES[turn.folio.state], why)
-            turn.tell(to_user, 'cancelled', reason=why)
+            turn.move(Move.CANCEL, why, cancel_reason=why, cancel_cause=of_class.value, closed_at=turn.at)
+            turn.enter(EntryKind.MOVE, STATES[turn.folio.state] + CANCEL_WORDS[of_class], why)
+            if of_class is not CancelCause.SPAM:
+                turn.tell(to_user, 'cancelled', reason=why)
             return turn.folio
 
     def merge(self, duplicate: str, into: str, *, by: str, now: datetime, expected: int | None = None) -> Folio:

@@ -31,8 +31,8 @@ SERIES = 'folio'
 # What only a later change can tell; the database knows their beginning.
 UNKNOWN_AT_OPENING = frozenset({
     'abandoned_at', 'version', 'diagnosis', 'solution', 'agent', 'resolver_group', 'acknowledged_at', 'waiting_for', 'responded_at',
-    'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score', 'cancel_reason', 'duplicate_of', 'problem_id',
-    'erased_at'})
+    'resolved_at', 'resolved_by', 'closed_at', 'reopens', 'first_contact', 'score', 'cancel_reason', 'cancel_cause', 'duplicate_of',
+    'problem_id', 'erased_at'})
 LETTER = ('key', 'kind', 'notice', 'client', 'folio_id', 'recipient', 'message_id', 'payload', 'held', 'due', 'state', 'tries', 'doubts',
           'created_at')
 

@@ -20,7 +20,7 @@ from ticketing.opening import Wanted, store
 from ticketing.opening_facts import receipt_of, with_terms
 from ticketing.priority import priority_of
 from ticketing.spanish import FIELDS, KINDS
-from ticketing.tables import visits
+from ticketing.tables import count_decisions, visits
 from ticketing.turn import Turn
 from ticketing.values import EntryKind, Folio, Kind, Move, NotAllowed, Report, TicketingError
 from ticketing.words import clean
@@ -113,6 +113,19 @@ class Particulars:
             turn.change()
             turn.enter(EntryKind.VISIT, 'visita en sitio con cargo adicional', why)
             turn.tell(to_user, 'update', text=f'Se solicitó la visita de un ingeniero a su sitio: {why}')
+            return turn.folio
+
+    def decide_count(self, number: str, *, counts: bool, reason: str, by: str, now: datetime, expected: int | None = None) -> Folio:
+        """A supervisor decides whether the folio counts against the allowance, whatever the rules say (mission.md 7.1); the newest holds.
+
+        It is no change of the folio: nobody's version grows old by it.
+        """
+        why = rules.words(reason, 'the reason of the decision')
+        with self._turn(number, by, now, expected) as turn:
+            rules.supervisor(turn.site, turn.by)
+            turn.connection.execute(insert(count_decisions).values(
+                folio_id=turn.folio_id, counts=counts, reason=why, by=turn.by, at=now))
+            turn.enter(EntryKind.COUNTED, 'cuenta para la cuota' if counts else 'no cuenta para la cuota', why)
             return turn.folio
 
     def note(self, number: str, *, text: str, by: str, now: datetime, expected: int | None = None) -> Folio:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from config.values import Agent, Application, Client, Modality, Policy, ResolverGroup, Site
 from ticketing.notices import is_accused
-from ticketing.values import OPEN_STATES, Folio, Kind, NotAllowed, State
+from ticketing.values import OPEN_STATES, CancelCause, Folio, Kind, NotAllowed, State
 from ticketing.words import clean
 
 WAITING_FOR = ('user', 'supplier')
@@ -154,6 +154,22 @@ def supported(client: Client, modality: str, key: str) -> Application:
     if found.modality == Modality.PREMIUM and not found.material:
         raise NotAllowed(f'application {key!r} has no material on file, without which it cannot be supported',
                          'Esa aplicación no tiene su material entregado: todavía no se atiende.')
+    return found
+
+
+def cancel_cause(text: str) -> CancelCause:
+    """The class of a cancellation. Raises NotAllowed."""
+    if text not in list(CancelCause):
+        raise NotAllowed(f'a folio is cancelled for {", ".join(CancelCause)}, not {text!r}', 'Elija la clase de cancelación de la lista.')
+    return CancelCause(text)
+
+
+def supervisor(site: Site, login: str) -> Agent:
+    """A person who may decide what the client is charged for. Raises NotAllowed."""
+    found = site.agents.get(login)
+    if found is None or not found.supervisor:
+        there = ', '.join(sorted(agent.login for agent in site.agents.values() if agent.supervisor)) or 'none'
+        raise NotAllowed(f'{login} is no supervisor; there are: {there}', 'Esto lo decide un supervisor.')
     return found
 
 

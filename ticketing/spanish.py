@@ -17,6 +17,10 @@ MOVES: Mapping[str, str] = {
 PRIORITIES: Mapping[str, str] = {'low': 'baja', 'medium': 'media', 'high': 'alta'}         # also urgencies
 IMPACTS: Mapping[str, str] = {'low': 'bajo', 'medium': 'medio', 'high': 'alto'}
 MODALITIES: Mapping[str, str] = {'standard': 'HELP DESK 911', 'premium': 'Premium', 'vip': 'VIP', 'fax': 'Fax'}
+CANCEL_CAUSES: Mapping[str, str] = {
+    'user': 'el usuario ya no lo necesita', 'spam': 'no es una solicitud (spam, número equivocado)', 'our_error': 'error nuestro',
+}
+CANCEL_WORDS: Mapping[str, str] = {'user': '', 'spam': ' por no ser una solicitud', 'our_error': ' por error nuestro'}
 KINDS: Mapping[str, str] = {'failure': 'falla', 'request': 'solicitud', 'complaint': 'queja'}
 ENTRIES: Mapping[str, str] = {
     'opened': 'apertura', 'call': 'llamada', 'answered': 'llamada atendida', 'abandoned': 'llamada abandonada',
@@ -26,6 +30,7 @@ ENTRIES: Mapping[str, str] = {
     'call_back': 'llamada de regreso', 'survey': 'encuesta', 'recording': 'grabación', 'attachment': 'archivo adjunto',
     'access': 'consulta de un archivo', 'expired': 'archivo eliminado', 'erased': 'datos suprimidos', 'merged': 'duplicado',
     'problem': 'problema', 'visit': 'visita en sitio', 'warning': 'advertencia',
+    'counted': 'decisión sobre la cuota',
 }
 FILES: Mapping[str, str] = {
     'description': 'la descripción hablada', 'message': 'el mensaje de voz', 'recording': 'la grabación',
@@ -44,7 +49,7 @@ LETTERS: Mapping[str, str] = {
     'reopened': 'reabierto', 'cancelled': 'cancelado', 'merged': 'duplicado', 'closed': 'cerrado', 'confirm': 'solicitud de confirmación',
     'handover': 'turnado al grupo', 'complaint': 'queja', 'escalation': 'escalamiento', 'problem_proposed': 'posible falla',
     'problem_progress': 'avance de la falla', 'bounce': 'correo devuelto', 'warning': 'advertencia',
-    'fax': 'fax', 'fax_rejected': 'aviso de fax rechazado',
+    'fax': 'fax', 'fax_rejected': 'aviso de fax rechazado', 'allowance': 'consumo de la cuota',
     'vip_cap': 'aviso de usuarios VIP', 'vip_cap_contact': 'aviso de usuarios VIP',
 }
 SENDINGS: Mapping[str, str] = {

@@ -74,6 +74,7 @@ folios = Table(
     Column('first_contact', Boolean, nullable=False, server_default=false()),   # solved on the line by first level
     Column('score', Integer),                                             # the survey's, 1 to 5
     Column('cancel_reason', Text),
+    Column('cancel_cause', String(16)),                                   # values.CancelCause
     Column('duplicate_of', String(16)),
     Column('problem_id', RowId),
     Column('next_look', UtcDateTime),                                     # when its service-level clock has something to do
@@ -106,6 +107,7 @@ folio_changes = Table(
     Column('by', String(64), nullable=False),
     Column('reason', Text, nullable=False),
     Index('folio_changes_of_folio', 'folio_id'),
+    Index('folio_changes_reopened', 'at', **_only("move = 'reopen'")),
 )
 
 # Append-only: triggers of the database refuse every DELETE, and every UPDATE but the one that erases a text (mission.md 4.1).
@@ -344,8 +346,23 @@ status_inquiries = Table(
     Column('key', String(64), nullable=False),                            # the caller's number, or the line for a trunk
     Column('at', UtcDateTime, nullable=False),
     Column('allowed', Boolean, nullable=False),
+    Column('told_folio', RowId),                                          # id of the folio that was told; these are kept, without the key
     Index('status_inquiries_of_key', 'key', 'at'),
-    Index('status_inquiries_by_time', 'at'),
+    Index('status_inquiries_remembered', 'at', **_only("key <> ''")),
+    Index('status_inquiries_told', 'at', **_only('told_folio IS NOT NULL')),
+)
+
+# What people decided about whether a folio counts against the allowance (mission.md 7.1). The newest row of a folio is in force.
+# Append-only: triggers of the database refuse every DELETE, and every UPDATE but that of the words, which an erasure makes.
+count_decisions = Table(
+    'count_decisions', metadata,
+    Column('id', RowId, primary_key=True, autoincrement=True),
+    Column('folio_id', RowId, ForeignKey('folios.id'), nullable=False),
+    Column('counts', Boolean, nullable=False),
+    Column('reason', Text, nullable=False),
+    Column('by', String(64), nullable=False),
+    Column('at', UtcDateTime, nullable=False),
+    Index('count_decisions_of_folio', 'folio_id'),
 )
 
 users = Table(

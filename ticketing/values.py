@@ -64,6 +64,14 @@ class Move(StrEnum):
     PRIORITISE = 'prioritise'           # the state stays
 
 
+class CancelCause(StrEnum):
+    """Why nothing is to be done about a folio, as the allowance counts it (mission.md 7.1); a duplicate has none."""
+
+    USER = 'user'                       # the user needs it no more
+    SPAM = 'spam'                       # nobody asked for anything: advertising, a wrong number
+    OUR_ERROR = 'our_error'             # opened by our mistake
+
+
 class Kind(StrEnum):
     """What a folio is (mission.md 4.1)."""
 
@@ -133,6 +141,7 @@ class EntryKind(StrEnum):
     PROBLEM = 'problem'
     VISIT = 'visit'
     WARNING = 'warning'                 # something that a supervisor should see
+    COUNTED = 'counted'                 # a person decided whether it counts against the allowance (mission.md 7.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +202,7 @@ class Folio:
     first_contact: bool = False
     score: int | None = None
     cancel_reason: str | None = None
+    cancel_cause: str | None = None                    # CancelCause; None: not cancelled, a duplicate, or cancelled before causes were told
     duplicate_of: str | None = None
     problem_id: int | None = None
     erased_at: datetime | None = None

@@ -10,6 +10,7 @@ from callcenter.explain import clock_facts, explain_lines
 from callcenter.folio_view import facts_of, hint, lines_of, printable
 from callcenter.reading import Reading, pass_reading
 from config.phones import national
+from contracts.meter import metered_verdict
 from storage.engine import Database
 from ticketing.changes import clock_of
 from ticketing.folio_rows import id_of
@@ -70,12 +71,17 @@ def show(reading: Reading, number: str, as_json: bool) -> None:
     with reading.database() as database:
         found = known(database, number)
         timeline = FolioBook(database).timeline(number)
+        with database.read() as connection:
+            verdict = metered_verdict(connection, site, number)
     if as_json:
         entries = [{'at': e.at.isoformat(), 'kind': e.kind, 'by': e.by, 'text': e.text, 'call': e.call} for e in timeline]
-        print_json({**facts_of(found), 'timeline': entries})
+        counted = {'counts': verdict.counts, 'counts_why': verdict.reason} if verdict else {'counts': None, 'counts_why': None}
+        print_json({**facts_of(found), **counted, 'timeline': entries})
         return
     for line in lines_of(found, site.zone):
         say(line)
+    if verdict:
+        say(f'{"counts":>16}  {"yes" if verdict.counts else "no"}: {printable(verdict.reason)}')
     say('\ntimeline')
     for entry in timeline:
         call = f' [call {entry.call}]' if entry.call else ''

@@ -12,7 +12,7 @@ from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import facts_of, hint, sentence
 from callcenter.reading import Reading, pass_reading
 from ticketing.lifecycle import LifeCycle
-from ticketing.values import Folio, Kind, Level, UnknownFolio
+from ticketing.values import CancelCause, Folio, Kind, Level, UnknownFolio
 
 LEVELS = click.Choice([str(level) for level in Level])
 Work = Callable[[LifeCycle, datetime], Folio]
@@ -163,6 +163,8 @@ def reopen(reading: Reading, number: str, reason: str, by: str, as_json: bool) -
 @click.command()
 @number
 @needed_reason
+@click.option('--cause', type=click.Choice([str(cause) for cause in CancelCause]), default=str(CancelCause.USER), show_default=True,
+              help='Its class, by which the allowance counts it.')
 @by
 @if_version
 @as_json

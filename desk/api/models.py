@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from ticketing.values import EntryKind, Kind, Level, State
+from ticketing.values import CancelCause, EntryKind, Kind, Level, State
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 INSTANT = re.compile(r'(\d{4})-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)')
@@ -183,6 +183,12 @@ class Because(Changing):
     reason: Text
 
 
+class Cancel(Because):
+    """Why, and its class."""
+
+    cause: CancelCause = Field(CancelCause.USER, description='By which the allowance counts it; nobody is told of spam.')
+
+
 class Update(Changing):
     """What the user is told."""
 
@@ -302,6 +308,7 @@ class FolioGiven(Given):
     score: int | None
     reopens: int
     cancel_reason: str | None
+    cancel_cause: CancelCause | None
     duplicate_of: str | None
     problem_id: int | None
     abandoned_at: datetime | None

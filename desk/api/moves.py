@@ -11,6 +11,7 @@ from desk.api.models import (
     Asked,
     Assign,
     Because,
+    Cancel,
     Categorise,
     Changing,
     Confirm,
@@ -57,7 +58,7 @@ MOVES = (
     Doable('resolve', Resolve, 'It is solved; the user is asked to confirm.', LifeCycle.resolve),
     Doable('confirm', Confirm, 'A party says that it is solved.', LifeCycle.confirm, ALL_ROLES),
     Doable('reopen', Because, 'It is not solved; the clock goes on.', LifeCycle.reopen, ALL_ROLES),
-    Doable('cancel', Because, 'Nothing is to be done about it.', LifeCycle.cancel),
+    Doable('cancel', Cancel, 'Nothing is to be done about it.', LifeCycle.cancel),
     Doable('merge', Merge, 'It says the same as another one: cancelled as a duplicate.', LifeCycle.merge),
 )
 

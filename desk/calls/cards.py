@@ -4,11 +4,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from ami_listener.phones import DIALLING, PhoneCall
 from config.phones import national
 from config.screen_pop import fill_pop_url
-from config.values import BROWSER, Client, Line, Site, User
+from config.values import BROWSER, Client, Line, Modality, Site, User
+from contracts.allowance import Meter
+from contracts.meter import meter_of
+from contracts.months import Month
 from storage.engine import Database, DatabaseUnavailable
 from ticketing.folios import FolioBook
 from ticketing.lists import FolioLists
@@ -19,6 +23,8 @@ from ticketing.values import Folio
 MOST_OPEN = 6
 MOST_CANDIDATES = 5
 COUNTED_FOR = timedelta(seconds=20)                    # a month's count may be so old
+METERED_FOR_S = 5.0                                    # and what is left of the allowance, by the machine's clock
+METER_PATIENCE_S = 0.3                                 # the card does not wait longer for it
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,15 @@ class OpenFolio:
     state: str
     priority: str
     summary: str
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is left of the month's allowance, as the card tells it (mission.md 6.1). `threshold`: the highest that is passed."""
+
+    month: str                                         # 'noviembre'
+    told: str                                          # '312 de 400, quedan 88'
+    threshold: int | None
 
 
 @dataclass(frozen=True)
@@ -61,17 +76,20 @@ class Card:
     notes: tuple[str, ...] = ()                        # what an agent should know of the contract
     crm: str = ''                                      # where the client's own system shows this call; '': nowhere
     trouble: str = ''                                  # what could not be told
+    quota: Quota | None = None                         # of the call's modality; None: not metered, or it could not be read in time
 
 
 class Cards:
     """Makes cards. Blocking: pool threads. A card is made even when the books do not answer; it says so."""
 
     def __init__(self, db: Database, site: Callable[[], Site], now: Callable[[], datetime]) -> None:
+        self._db = db
         self._folios = FolioBook(db)
         self._lists = FolioLists(db)
         self._site = site
         self._now = now
         self._counts: dict[tuple[str, str], tuple[datetime, int]] = {}
+        self._meters: dict[tuple[str, Month, Modality], tuple[float, Meter | None]] = {}
 
     def card(self, login: str, call: PhoneCall) -> Card:
         """The card of a call on an agent's telephone. Never raises DatabaseUnavailable."""
@@ -80,6 +98,7 @@ class Cards:
         folio: Folio | None = None
         opened: tuple[Folio, ...] = ()
         count: int | None = None
+        quota: Quota | None = None
         try:
             folio = self._folios.of_call(call.linkedid)
             if folio is not None and is_accused(folio, login):
@@ -88,15 +107,34 @@ class Cards:
             user = _user(client, folio)
             if user is not None:
                 opened = tuple(one for one in self._folios.open_folios(user.client, user.employee_number) if not is_accused(one, login))
-            count = self._count(client, line) if client is not None and line is not None else None
+            if client is not None and line is not None:
+                quota = self._quota(site, client, line)
+                count = self._count(client, line) if quota is None else None
         except DatabaseUnavailable:
             trouble = 'Los datos no responden: atienda la llamada, el folio aparecerá después.'
             client, line = _place(site, folio, call)
             user = _user(client, folio)
-        return card_of(site, call, client, line, user, folio, opened, count, trouble)
+        return card_of(site, call, client, line, user, folio, opened, count, trouble, quota)
+
+    def _quota(self, site: Site, client: Client, line: Line) -> Quota | None:
+        """What is left of the month's allowance. What the books do not tell at once is left out."""
+        month = Month.of(self._now().astimezone(site.zone).date())
+        key = (client.key, month, line.modality)
+        known = self._meters.get(key)
+        if known is None or monotonic() - known[0] >= METERED_FOR_S:
+            known = self._meters[key] = (monotonic(), self._meter(site, *key))
+        meter = known[1]
+        return Quota(month.name, meter.told, meter.threshold) if meter is not None and meter.allowance is not None else None
+
+    def _meter(self, site: Site, client: str, month: Month, modality: Modality) -> Meter | None:
+        try:
+            with self._db.read(METER_PATIENCE_S) as connection:
+                return meter_of(connection, site, client, modality, month)
+        except DatabaseUnavailable:
+            return None
 
     def _count(self, client: Client, line: Line) -> int:
-        """Folios of this local month in the client's modality: what the allowance counts (mission.md 7.1)."""
+        """Folios of this local month in the client's modality, where no allowance is agreed."""
         now, key = self._now(), (client.key, str(line.modality))
         known = self._counts.get(key)
         if known is None or not timedelta() <= now - known[0] < COUNTED_FOR:
@@ -107,7 +145,7 @@ class Cards:
 
 
 def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | None, user: User | None, folio: Folio | None,
-            opened: tuple[Folio, ...], count: int | None, trouble: str = '') -> Card:
+            opened: tuple[Folio, ...], count: int | None, trouble: str = '', quota: Quota | None = None) -> Card:
     """The card of what was gathered. Pure."""
     colleague = next((agent.name for agent in site.agents.values() if agent.extension == call.peer_number), '')
     report = folio.report if folio else None
@@ -127,7 +165,8 @@ def card_of(site: Site, call: PhoneCall, client: Client | None, line: Line | Non
         priority=report.priority if report else '', due=folio.promised if folio else None,
         open_folios=tuple(OpenFolio(one.number, str(one.state), one.report.priority, one.report.summary or '')
                           for one in opened if not folio or one.number != folio.number)[:MOST_OPEN],
-        month_count=count, notes=client.notes if client else (), crm=_crm(client, folio, call), trouble=trouble)
+        month_count=count, notes=client.notes if client else (), crm=_crm(client, folio, call), trouble=trouble,
+        quota=quota)
 
 
 def _crm(client: Client | None, folio: Folio | None, call: PhoneCall) -> str:

@@ -171,7 +171,7 @@ ACTIONS: Mapping[str, Action] = {action.slug: action for action in (
         deed.number, text=deed.text('texto'), complained_of=deed.text('sobre') or None, by=deed.by, now=deed.now,
         expected=deed.version)),
     Action('cancelar', 'Cancelar folio', 'x', 'El folio quedó cancelado.', _when(Move.CANCEL), lambda life, deed: life.cancel(
-        deed.number, reason=deed.text('motivo'), by=deed.by, now=deed.now, expected=deed.version)),
+        deed.number, reason=deed.text('motivo'), cause=deed.text('clase') or 'user', by=deed.by, now=deed.now, expected=deed.version)),
 )}
 ATTACH = 'archivo'                                     # a form of its own: it has several parts
 TOOLS = ('nota', 'avance', 'asignar', 'esperar', 'clasificar', 'resolver')    # shown as buttons; the others under «Más»

@@ -11,6 +11,7 @@ from ami_listener.call_log import CallLog
 from ami_listener.call_record import CallRecord
 from config.contract import way_out
 from config.values import Agent, Application, Category, Client, Modality, ResolverGroup, Site, User
+from contracts.meter import metered_verdict
 from desk.accounts.values import Person
 from desk.desk import Desk
 from desk.folios.actions import Action, Seen, next_of, offered
@@ -100,6 +101,7 @@ class Sheet:
     megabytes: int
     is_open: bool
     newest: int
+    counted: str                                       # for the allowance: 'no, duplicado del folio …'; '' where nothing is metered
 
 
 def folders_of(desk: Desk) -> Folders:
@@ -126,7 +128,8 @@ def sheet_of(desk: Desk, folio: Folio, person: Person, now: datetime) -> Sheet:
         agents=tuple(agent for agent in site.agents.values() if not is_accused(folio, agent.login)),
         groups=tuple(client.groups.values()) if client else (), categories=client.categories if client else (),
         applications=supported(client, folio.report.modality), megabytes=policy_for(site, folio).attachment_megabytes,
-        is_open=folio.state in OPEN_STATES, newest=max((entry.id for entry in timeline), default=0))
+        is_open=folio.state in OPEN_STATES, newest=max((entry.id for entry in timeline), default=0),
+        counted=_counted(desk, site, folio))
 
 
 def holder_of(site: Site, folio: Folio) -> str:
@@ -207,6 +210,13 @@ def _call_view(call: CallRecord, site: Site) -> CallView:
 
 def _login(site: Site, extension: str) -> str:
     return next((one.login for one in site.agents.values() if extension in (one.extension, one.browser_extension)), extension)
+
+
+def _counted(desk: Desk, site: Site, folio: Folio) -> str:
+    """Whether it counts against the client's allowance, and why (mission.md 7.1)."""
+    with desk.db.read() as connection:
+        verdict = metered_verdict(connection, site, folio.number)
+    return f'{"sí" if verdict.counts else "no"}, {verdict.reason}' if verdict else ''
 
 
 def _clock(desk: Desk, site: Site, folio: Folio, now: datetime) -> Explained | None:

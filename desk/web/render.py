@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from desk.accounts.values import ROLE_NAMES, Person
 from desk.web.frame import HTML, Answer, Visit
-from ticketing.spanish import IMPACTS, KINDS, MODALITIES, ORIGINS, PRIORITIES, STATES
+from ticketing.spanish import CANCEL_CAUSES, IMPACTS, KINDS, MODALITIES, ORIGINS, PRIORITIES, STATES
 
 TEMPLATES = Path(__file__).resolve().parent.parent / 'templates'
 LOCALE = 'es_MX'
@@ -45,8 +45,8 @@ def relative(at: datetime, now: datetime) -> str:
 _ENVIRONMENT = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                            lstrip_blocks=True)
 _ENVIRONMENT.filters |= {'moment': moment, 'short_moment': short_moment, 'clock': clock, 'iso': iso, 'relative': relative}
-_ENVIRONMENT.globals |= {'STATES': STATES, 'PRIORITIES': PRIORITIES, 'KINDS': KINDS, 'ROLE_NAMES': ROLE_NAMES, 'IMPACTS': IMPACTS,
-                         'MODALITIES': MODALITIES, 'ORIGINS': ORIGINS}
+_ENVIRONMENT.globals |= {'STATES': STATES, 'CANCEL_CAUSES': CANCEL_CAUSES, 'PRIORITIES': PRIORITIES, 'KINDS': KINDS,
+                         'ROLE_NAMES': ROLE_NAMES, 'IMPACTS': IMPACTS, 'MODALITIES': MODALITIES, 'ORIGINS': ORIGINS}
 
 
 def html(template: str, **facts: Any) -> str:

@@ -25,10 +25,18 @@ _SAMPLES: dict[str, Any] = {
     'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
     'reference': 'F22857141', 'caller': '5555550177', 'caller_name': 'PAPELERIA LUNA', 'pages': 7, 'sent_pages': 5, 'most_pages': 5,
     'damage': ['la página 3 llegó dañada'], 'cut': False, 'held_until': None, 'again': False, 'instead_of': None, 'pdf': None,
-    'users': 199, 'vips': 12, 'percent': 5, 'allowed': 9, 'ended': '2026-10-31', 'ended_users': 12,
     'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
 }
-ABOUT_A_CLIENT = ('vip_cap', 'vip_cap_contact')         # and about no folio of it
+# Letters about a contract, of no folio: to the client's contact, but for one.
+TO_SUPERVISORS = frozenset({'vip_cap'})
+_VIPS = {'users': 199, 'vips': 12, 'percent': 5, 'allowed': 9, 'ended': '2026-10-31', 'ended_users': 12}
+OF_THE_CONTRACT: dict[str, dict[str, Any]] = {
+    'vip_cap': _VIPS,
+    'vip_cap_contact': _VIPS,
+    'allowance': {
+        'month_title': 'noviembre de 2026', 'allowance': 400, 'requests': 421, 'left': 0, 'above': 21, 'percent': '105.3',
+        'threshold': 105, 'price': '12.50', 'above_percent': 100, 'whole_run': True, 'months_above': 2},
+}
 _STATES = {
     'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',
     'merged': 'cancelled', 'closed': 'closed_verified', 'confirm': 'resolved', 'handover': 'assigned', 'complaint': 'new'}
@@ -45,11 +53,12 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
         'summary': 'No puedo abrir mi correo desde esta mañana.',
         'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
         'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
-        'due': (now + timedelta(hours=1)).isoformat(), 'received_at': now.isoformat()}
-    if notice in ABOUT_A_CLIENT:
+        'due': (now + timedelta(hours=1)).isoformat(), 'as_of': now.isoformat(), 'received_at': now.isoformat()}
+    if notice in OF_THE_CONTRACT:
+        own = OF_THE_CONTRACT[notice] | {name: facts[name] for name in ('client_name', 'modality', 'zone', 'as_of')}
         return Outgoing(
-            id=0, notice=notice, recipient=_reader(notice, site, client), created_at=now, due=now, message_id=new_message_id(site),
-            facts={name: _SAMPLES[name] for name in NOTICES[notice]} | {'client_name': client.name},
+            id=0, notice=notice, recipient=_reader(notice, site, client), message_id=new_message_id(site), created_at=now, due=now,
+            facts={name: value for name, value in own.items() if name in (*NOTICES[notice], 'client_name', 'modality', 'zone')},
             state=Sending.WAITING, client=client.key)
     own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
     return Outgoing(
@@ -58,10 +67,10 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
 
 
 def _reader(notice: str, site: Site, client: Client) -> str:
-    """Who would get a letter about a client: its contact, or a supervisor."""
-    if notice.endswith('_contact'):
-        return client.contact.email if client.contact else 'persona@cliente.example'
-    return next((agent.email for agent in site.agents.values() if agent.supervisor and agent.email), 'supervision@mesa.example')
+    """Who would get a letter about a contract: the client's contact, or a supervisor."""
+    if notice in TO_SUPERVISORS:
+        return next((agent.email for agent in site.agents.values() if agent.supervisor and agent.email), 'supervision@mesa.example')
+    return client.contact.email if client.contact else 'persona@cliente.example'
 
 
 def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:

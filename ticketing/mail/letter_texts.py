@@ -53,6 +53,8 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     'warning': ('text',),
     'fax': ('reference', 'caller', 'caller_name', 'pages', 'sent_pages', 'most_pages', 'damage', 'cut', 'received_at', 'held_until',
             'again', 'instead_of', 'pdf'),
+    'allowance': ('month_title', 'allowance', 'requests', 'left', 'above', 'percent', 'threshold', 'as_of', 'price', 'above_percent',
+                  'whole_run', 'months_above'),
     'fax_rejected': ('reference', 'caller', 'caller_name', 'pages', 'most_pages', 'received_at'),
     'vip_cap': VIP_FACTS,
     'vip_cap_contact': VIP_FACTS,

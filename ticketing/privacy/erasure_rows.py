@@ -19,6 +19,7 @@ from ticketing.tables import (
     call_backs,
     call_notes,
     close_calls,
+    count_decisions,
     folio_changes,
     folio_entries,
     folio_files,
@@ -36,7 +37,7 @@ MESA = 'mesa'
 CALLED_NOW = 'the person is being called just now: ask again in a few minutes'
 # Entries in which somebody says something in his own words; of the others only those go that name the person.
 WORDED = frozenset({EntryKind.NOTE, EntryKind.UPDATE, EntryKind.MOVE, EntryKind.EMAIL_IN, EntryKind.EMAIL_OUT, EntryKind.BOUNCE,
-                    EntryKind.ATTACHMENT, EntryKind.WARNING, EntryKind.VISIT})
+                    EntryKind.ATTACHMENT, EntryKind.WARNING, EntryKind.VISIT, EntryKind.COUNTED})
 UNSENT = (Sending.WAITING.value, Sending.SENDING.value, Sending.FAILED.value, Sending.DOUBTFUL.value)
 CODE = re.compile('[a-z_]{1,32}')                      # a reason from a list of ours, which the statement counts by
 
@@ -74,7 +75,8 @@ def erase_folio(connection: Connection, folio_id: int, mentions: Mentions, by: s
         connection.execute(update(folio_changes).where(folio_changes.c.id == change.id).values(
             by=author(change.by, mentions), reason=mentions.redact_own(change.reason)))
     connection.execute(update(close_calls).where(close_calls.c.folio_id == folio_id).values(comment=None))
-    connection.execute(update(visits).where(visits.c.folio_id == folio_id).values(reason=ERASED))
+    for table in (visits, count_decisions):
+        connection.execute(update(table).where(table.c.folio_id == folio_id).values(reason=ERASED))
     code = row.cancel_reason if CODE.fullmatch(row.cancel_reason or '') else ERASED
     connection.execute(update(folios).where(folios.c.id == folio_id).values(
         user_name=None, caller_number=None, user_email=None, employee_number=None, summary=None, description=None, diagnosis=None,

@@ -14,6 +14,7 @@ from ticketing.tables import (
     call_backs,
     call_notes,
     close_calls,
+    count_decisions,
     erasures,
     folio_changes,
     folio_entries,
@@ -32,7 +33,7 @@ from ticketing.values import OPEN_STATES
 IN_AT_ONCE = 500                                       # values in one IN (...)
 # What tells the person nothing: our own bookkeeping.
 NOT_TOLD = frozenset({'id', 'folio_id', 'version', 'next_look', 'key', 'lease_until', 'not_before', 'tries', 'doubts', 'held', 'owner_id',
-                      'problem_id', 'subject_sha256', 'erased', 'event_id', 'sequence'})
+                      'problem_id', 'subject_sha256', 'erased', 'event_id', 'sequence', 'told_folio'})
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def held_about(connection: Connection, client: Client, subject: Subject, key: st
     sections = {
         'user': _listed(connection, client, subject),
         'folios': [_told(row, numbers) for row in his],
-        **{table.name: _rows(connection, table, numbers) for table in (folio_entries, folio_changes, folio_files, close_calls, visits)},
+        **{table.name: _rows(connection, table, numbers) for table in (
+            folio_entries, folio_changes, folio_files, close_calls, visits, count_decisions)},
         'messages_in': letters,
         'outbox': _rows(connection, outbox, numbers, func.lower(outbox.c.recipient).in_(sorted(subject.emails))),
         'webhook_deliveries': _rows(connection, webhook_deliveries, numbers, webhook_deliveries.c.subject.in_(

@@ -14,6 +14,7 @@ from ticketing.tables import (
     call_backs,
     call_notes,
     close_calls,
+    count_decisions,
     folio_changes,
     folio_entries,
     folios,
@@ -44,6 +45,7 @@ WHERE: Mapping[Table, tuple[str, ...]] = {
     status_inquiries: ('key',),
     problems: ('title',),
     visits: ('reason',),
+    count_decisions: ('reason', 'by'),
 }
 # Rows of which somebody is making use just now, or that a duty finds by the number: they are erased when that is over.
 BUSY: Mapping[Table, ColumnElement[bool]] = {
