@@ -118,8 +118,8 @@ def clicks(floor: Floor, folio: str) -> None:
             ana.expect_over()
 
 
-def a_call_back(floor: Floor) -> str:
-    """A caller leaves his place, waits, is called back, talks; the folio's number."""
+def a_call_back(floor: Floor, presses: str) -> str:
+    """A caller leaves his place, waits, is called back, and presses a key and talks, or is a machine; the folio's number."""
     (who,) = floor.books.strangers(1)
     with caller(floor.mesa.instance, NOPALERA, phone_of(who)) as call:
         to_queue(call)
@@ -131,13 +131,16 @@ def a_call_back(floor: Floor) -> str:
     with agent(floor.mesa.instance, 'ana', auto_answer_s=2.0) as ana:
         ana.expect_talk(30)
         floor.user.expect_ring()
-        time.sleep(1.5)
+        time.sleep(1.5)                                # of ringing
         floor.user.answer()
-        floor.user.press('1')
-        talking(floor.mesa)
-        time.sleep(2.0)
-        floor.user.hang_up()
-        ana.expect_over()
+        if presses:
+            floor.user.press(presses)
+            talking(floor.mesa)
+            time.sleep(2.0)                            # of talk
+            floor.user.hang_up()
+        else:
+            floor.user.expect_over(60)
+        ana.expect_over(30)
     only(floor.desk)
     return folio.number
 
@@ -158,7 +161,7 @@ def test_the_ledger_equals_asterisks_own_call_records(floor: Floor) -> None:
     only(floor.desk)
     folio = a_close_call(floor)
     clicks(floor, folio)
-    called_back = a_call_back(floor)
+    called_back, machine = a_call_back(floor, '1'), a_call_back(floor, '')
     an_agents_own_call(floor)
     floor.over()
 
@@ -166,8 +169,8 @@ def test_the_ledger_equals_asterisks_own_call_records(floor: Floor) -> None:
     told = [(line.purpose, line.client, line.folio, line.seconds > 0) for line in found]
     assert sorted(told, key=str) == sorted([
         ('close_call', 'nopalera', folio, True), ('click_to_call', 'nopalera', folio, True), ('click_to_call', 'nopalera', folio, False),
-        ('call_back', 'nopalera', called_back, True), ('unlinked', None, None, True)], key=str)
-    by_purpose = {line.purpose: line for line in found if line.seconds}
+        ('call_back', 'nopalera', called_back, True), ('call_back', 'nopalera', machine, True), ('unlinked', None, None, True)], key=str)
+    by_purpose = {line.purpose: line for line in found if line.seconds and line.folio != machine}
     assert by_purpose['close_call'].destination == by_purpose['call_back'].destination == 'Ciudad de México'
     assert (by_purpose['unlinked'].number, by_purpose['unlinked'].charged_seconds) == ('+525555550199', 30)
     assert by_purpose['click_to_call'].seconds in (3, 4), "the two seconds of ringing are nobody's"
@@ -180,7 +183,7 @@ def test_the_ledger_equals_asterisks_own_call_records(floor: Floor) -> None:
         compared = check(connection, floor.site, floor.mesa.place.asterisk_log, found[0].at - timedelta(hours=1),
                          datetime.now(UTC) + timedelta(hours=1))
     assert compared.mismatches == ()
-    assert (compared.calls, compared.unreadable) == (5, 0)
+    assert (compared.calls, compared.unreadable) == (6, 0)
     assert compared.seconds[0] == compared.seconds[1] == sum(line.seconds for line in found)
     assert compared.amount[0] == compared.amount[1] == sum(line.amount for line in found if line.amount is not None) > 0
 
@@ -190,13 +193,13 @@ def test_the_command_compares_and_complains(floor: Floor) -> None:
     month = str(Month.of(datetime.now(UTC).astimezone(floor.site.zone).date()))
     floor.mesa.mesa('ledger', 'rerate', '--month', month)
     unpriced = floor.mesa.json('ledger', '--unpriced', '--month', month)
-    assert {line['problem'] for line in unpriced['lines']} == {'no_tariff'} and unpriced['total']['unpriced'] == 4
+    assert {line['problem'] for line in unpriced['lines']} == {'no_tariff'} and unpriced['total']['unpriced'] == 5
     assert [line['purpose'] for line in floor.mesa.json('ledger', '--unlinked', '--month', month)['lines']] == ['unlinked']
     same = floor.mesa.mesa('ledger', 'check', '--month', month)
-    assert same.returncode == 0 and '5 calls out' in same.stdout and 'no differences' in same.stdout, same.stdout
+    assert same.returncode == 0 and '6 calls out' in same.stdout and 'no differences' in same.stdout, same.stdout
     log = floor.mesa.place.asterisk_log / 'cdr-custom' / 'mesa.csv'
     log.rename(log.with_name('mesa.csv.1'))            # rotated: still read
     assert floor.mesa.mesa('ledger', 'check', '--month', month).returncode == 0
     log.with_name('mesa.csv.1').rename(floor.mesa.root / 'aside.csv')
     gone = floor.mesa.mesa('ledger', 'check', '--month', month)
-    assert gone.returncode == 1 and gone.stdout.count('is in no call record of Asterisk') == 5, gone.stdout
+    assert gone.returncode == 1 and gone.stdout.count('is in no call record of Asterisk') == 6, gone.stdout
