@@ -172,8 +172,9 @@ class Ledger:
             due = {row.linkedid: row.times for row in connection.execute(waiting)}
             made = derive(connection, self._site(), due)
         with self._db.write(PATIENCE_S) as connection:
-            taken = [linkedid for linkedid, times in due.items() if connection.execute(delete(calls_to_rate).where(
-                calls_to_rate.c.linkedid == linkedid, calls_to_rate.c.times == times)).rowcount]
+            taken = [linkedid for times in set(due.values()) for linkedid in connection.scalars(delete(calls_to_rate).where(
+                calls_to_rate.c.linkedid.in_([one for one, read in due.items() if read == times]), calls_to_rate.c.times == times,
+            ).returning(calls_to_rate.c.linkedid))]
             _store(connection, taken, made, now)
         return len(taken), len(due)
 
@@ -288,15 +289,15 @@ def _linkedids(connection: Connection, since: datetime, until: datetime) -> tupl
 
 
 def _store(connection: Connection, linkedids: Sequence[str], made: Mapping[str, Sequence[LedgerLine]], now: datetime) -> None:
-    for change in _differences(_known(connection, linkedids), linkedids, made):
-        line = change.after
-        if line is None:
-            assert change.before is not None
-            connection.execute(delete(outbound_ledger).where(_key(change.before)))
-        elif change.before is None:
-            connection.execute(insert(outbound_ledger).values(_columns(line) | {'rated_at': now}))
-        else:
-            connection.execute(update(outbound_ledger).where(_key(line)).values(_columns(line) | {'rated_at': now}))
+    changes = _differences(_known(connection, linkedids), linkedids, made)
+    new = [_columns(change.after) | {'rated_at': now} for change in changes if change.before is None and change.after is not None]
+    if new:
+        connection.execute(insert(outbound_ledger), new)
+    for before, after in ((change.before, change.after) for change in changes):
+        if before is not None and after is None:
+            connection.execute(delete(outbound_ledger).where(_key(before)))
+        elif before is not None and after is not None:
+            connection.execute(update(outbound_ledger).where(_key(before)).values(_columns(after) | {'rated_at': now}))
 
 
 def _differences(known: Mapping[tuple[str, int], LedgerLine], linkedids: Iterable[str],

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from ticketing.folios import FolioBook
 from ticketing.values import UnknownFolio
 
 LATER = NOW + timedelta(minutes=5)
-PRICE = Decimal('1.50')
 
 
 def a_call(commid: str = '1', seconds: int = 48, pages: int = 1, reason: str = '') -> Attempt:
@@ -134,7 +132,7 @@ def test_documents_go_after_the_days_of_the_contract_and_shared_ones_with_the_la
     site = the_site()
     first, second = queued(book, tmp_path, client='nopalera'), queued(book, tmp_path, client='quetzal')
     document, sheets = tmp_path / first.sha256, sheets_file(tmp_path, first.sha256)
-    book.end(first, JobState.SENT, '', (), PRICE, NOW)
+    book.end(first, JobState.SENT, '', (), NOW)
     days = timedelta(days=site.clients['nopalera'].policy.fax_days)
     assert forget(book, site, tmp_path, NOW + days) == 0
     assert forget(book, site, tmp_path, NOW + days + timedelta(seconds=1)) == 1

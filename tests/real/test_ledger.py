@@ -29,6 +29,7 @@ from tests.real.test_call_back import UserPhone, free_port, leave_place, outboun
 from tests.real.test_close_call import resolved
 from tests.real.test_desk_phones import ANA, only
 
+pytestmark = pytest.mark.timeout(300)
 RATES = (Rate('+52', 'México', Decimal('0.90'), 60), Rate('+5255', 'Ciudad de México', Decimal('1.37'), 1, 0, Decimal('0.05')),
          Rate('+525555550199', 'Servicio', Decimal('7.00'), 6, 30))
 OUTSIDE = """
