@@ -5,15 +5,12 @@ counts as the caller's leg alone; a place that no agent took is no call.
 """
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ami_listener.call_record import CALL_BACK, CallRecord, login
-from ami_listener.legs import BUSY_CAUSE, SECOND, Leg, moment
+from ami_listener.legs import BUSY_CAUSE, SECOND, TAKEN, Leg, dialled_in, moment, taken_at
 from ami_listener.rows import CelRow, OwnRow, QueueRow
-
-_DIALLED = re.compile(r'PJSIP/([0-9]+)@')
 
 
 def call_back_of(cel: Sequence[CelRow], queue: Sequence[QueueRow], own: Sequence[OwnRow],
@@ -29,17 +26,17 @@ def call_back_of(cel: Sequence[CelRow], queue: Sequence[QueueRow], own: Sequence
     ended = _ended(cel, user, own)
     talk = _talk(user) if 'accepted' in words else None
     agent = next((row.agent for row in queue if row.event == 'CONNECT'), '') or _first_phone(cel)
-    number = _DIALLED.match(dial.appdata) if dial else None
+    number = dialled_in(dial) if dial else None
     waits = [row for row in cel if row.event == 'APP_START' and row.app == 'Queue']
     first = user[0] if user else begun
     return CallRecord(
         linkedid=cel[0].linkedid, direction='out', started=moment(first.at_us), answered=_moment(_at(user, 'ANSWER')),
-        ended=None if ended is None else moment(ended), line=_said(cel, 'MESA_LINE')[:32] or None, dialled=number[1] if number else None,
+        ended=None if ended is None else moment(ended), line=_said(cel, 'MESA_LINE')[:32] or None, dialled=number,
         ani=None, path=None, why=None, destination=CALL_BACK, queue=(waits[-1].appdata.partition(',')[0][:80] or None) if waits else None,
         priority=None, promoted=None, joined=None, left_queue=None, wait_s=None, agent=login(agent, login_of),
         agent_answered=None if talk is None else moment(talk[0]), talk_s=_length(talk, ended), message=None, recorded=False,
         folio=_said(cel, 'MESA_FOLIO')[:20] or None, disposition=None if ended is None else _disposition(words, user, talk, own),
-        legs=_legs(user, ended))
+        legs=_legs(user, ended, number))
 
 
 def _first_phone(cel: Sequence[CelRow]) -> str:
@@ -85,17 +82,18 @@ def _length(talk: tuple[int, int | None] | None, ended: int | None) -> float | N
     return None if talk is None or stopped is None else max(0, stopped - talk[0]) / SECOND
 
 
-def _legs(user: Sequence[CelRow], ended: int | None) -> tuple[Leg, ...]:
-    """What the carrier charges for: from the first ring, and from the answer."""
+def _legs(user: Sequence[CelRow], ended: int | None, number: str | None) -> tuple[Leg, ...]:
+    """What the carrier charges for: from the first ring, and from the answer, to the end of the conversation, as Asterisk's CDR ends it."""
     if not user:
         return ()
     start, answer = user[0], _at(user, 'ANSWER')
-    over = ended is not None
+    taken = next((taken_at(row) for row in user if row.user_event == TAKEN), None)
+    end = None if ended is None else _at(user, 'BRIDGE_EXIT') or ended
     return (Leg(
-        start.uniqueid, start.channel, '', 'Dial', moment(start.at_us), _moment(answer), moment(ended) if ended is not None else None,
-        (ended - start.at_us) // SECOND if ended is not None else None,
-        ((ended - answer) // SECOND if answer is not None else 0) if ended is not None else None,
-        ('ANSWERED' if answer else 'NO ANSWER') if over else None),)
+        start.uniqueid, start.channel, '', 'Dial', moment(start.at_us), _moment(answer), _moment(end),
+        (end - start.at_us) // SECOND if end is not None else None,
+        ((end - answer) // SECOND if answer is not None else 0) if end is not None else None,
+        ('ANSWERED' if answer else 'NO ANSWER') if end is not None else None, number, _moment(taken)),)
 
 
 def _at(rows: Sequence[CelRow], event: str) -> int | None:

@@ -21,7 +21,8 @@ from ami_listener.fold import fold
 from ami_listener.journal import insert_new
 from ami_listener.legs import Leg, moment
 from ami_listener.rows import READERS, OwnRow, own_line
-from ami_listener.tables import call_duties, call_legs, calls, fold_marks, journal
+from ami_listener.tables import call_duties, call_legs, calls, calls_to_rate, fold_marks, journal
+from ami_listener.trunk_calls import is_originated, trunk_calls
 from storage.engine import Database
 
 __all__ = ['Abandoned', 'CallLog', 'CallRecord', 'Leg', 'fold']
@@ -165,6 +166,7 @@ class CallLog:
             _upsert(connection, call_legs, ('linkedid', 'position'), legs)
             if owed:
                 insert_new(connection, call_duties, owed)
+            to_rate(connection, [record.linkedid for record in records if _left_over_a_trunk(record)])
             self._tell(connection, records, now)
             if mark is not None:
                 _upsert(connection, fold_marks, ('name',), [{'name': 'calls', 'journal_id': mark}])
@@ -207,6 +209,19 @@ def _may_deserve_folio(call: CallRecord, over: bool) -> bool:
     if not _from_outside(call):
         return over and call.direction == 'out' and call.destination != CALL_BACK
     return (call.is_fallback and (over or call.joined is not None)) or (over and call.message is not None)
+
+
+def to_rate(connection: Connection, linkedids: Sequence[str]) -> None:
+    """Have these calls rated, again if they were, in the transaction that changes what is known of them (mission.md 7.3)."""
+    if linkedids:
+        dialect = sqlite if connection.dialect.name == 'sqlite' else postgresql
+        rows = dialect.insert(calls_to_rate)
+        connection.execute(rows.on_conflict_do_update(index_elements=['linkedid'], set_={'times': calls_to_rate.c.times + 1}),
+                           [{'linkedid': linkedid, 'times': 1} for linkedid in linkedids])
+
+
+def _left_over_a_trunk(call: CallRecord) -> bool:
+    return call.ended is not None and bool(trunk_calls(enumerate(call.legs), is_originated(call.direction, call.line, call.dialled)))
 
 
 def abandoned_of(call: CallRecord) -> Abandoned | None:

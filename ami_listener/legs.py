@@ -7,6 +7,7 @@ that, one more record begins there. `billsec` counts from the caller's own answe
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,11 +21,18 @@ GOES_ON_US = 20_000                                    # a channel that only fal
 BUSY_CAUSE = 17
 OWN_FAILURES: dict[Any, str] = {BUSY_CAUSE: 'BUSY', 3: 'FAILED', 20: 'FAILED', 34: 'FAILED'}     # of a caller without a telephone rung
 NO_ANSWER_CAUSES = frozenset({0, 16, 18, 19, 26})
+TAKEN = 'MESA_ANSWERED'                                # asterisk-conf/outbound.conf.j2 tells when a telephone that we dialled answered
+
+_DIALLED = re.compile(r'PJSIP/([+0-9]{1,40})@trunk-')
+_STAMP = re.compile(r'([0-9]{1,10})\.([0-9]{6})')
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One record as Asterisk's CDR has it. Aware UTC instants; whole seconds, rounded down; `peer` is the telephone rung, or ''."""
+    """One record as Asterisk's CDR has it. Aware UTC instants; whole seconds, rounded down; `peer` is the telephone rung, or ''.
+
+    `taken` is when that telephone answered, where the dialplan says so because `answered` is another's.
+    """
 
     uniqueid: str
     channel: str
@@ -36,6 +44,8 @@ class Leg:
     duration_s: int | None
     billsec_s: int | None
     disposition: str | None                            # 'ANSWERED' | 'NO ANSWER' | 'BUSY' | 'FAILED'; None: not over yet
+    dialled: str | None = None                         # the number that a trunk was asked for
+    taken: datetime | None = None
 
 
 def legs_of(rows: Sequence[CelRow]) -> tuple[Leg, ...]:
@@ -57,6 +67,8 @@ class _Record:
     started: int
     peer: str = ''
     peer_answered: bool = False
+    dialled: str | None = None
+    taken: int | None = None
     answered: int | None = None
     ended: int | None = None
     failure: str = 'NO ANSWER'
@@ -71,6 +83,7 @@ class _Caller:
     answered: int | None = None
     application: str = ''
     dialling: bool = False
+    target: str | None = None
     joined: bool = False
     left_application: int | None = None
     hung_up: bool = False
@@ -106,7 +119,7 @@ class _Telling:
         record = dialling.last()
         if record is None or record.peer or record.ended is not None:
             record = self._begin(dialling, row.at_us)
-        record.peer = row.channel
+        record.peer, record.dialled = row.channel, dialling.target
         self.rung[row.uniqueid] = record
 
     def _hear_caller(self, caller: _Caller, row: CelRow) -> None:
@@ -123,7 +136,7 @@ class _Telling:
                 if record.ended is None:
                     record.answered = row.at_us
         elif row.event == 'APP_START' and row.app in ('Queue', 'Dial'):
-            caller.application, caller.dialling = row.app, True
+            caller.application, caller.dialling, caller.target = row.app, True, dialled_in(row)
         elif row.event == 'APP_START':
             caller.application = row.app
         elif row.event == 'APP_END' and row.app in ('Queue', 'Dial') and not caller.joined:
@@ -142,6 +155,8 @@ class _Telling:
             return
         if row.event == 'ANSWER':
             record.peer_answered = True
+        elif row.user_event == TAKEN:
+            record.taken = taken_at(row)
         elif row.event in ('BRIDGE_EXIT', 'HANGUP'):
             record.ended = row.at_us
             if record.caller.application == 'Dial' and record.caller.answered is None:
@@ -172,6 +187,18 @@ class _Telling:
         return record
 
 
+def dialled_in(row: CelRow) -> str | None:
+    """The number that a Dial asks a trunk for, as it is dialled."""
+    found = _DIALLED.match(row.appdata)
+    return found[1] if found else None
+
+
+def taken_at(row: CelRow) -> int | None:
+    """The instant that an event TAKEN tells."""
+    found = _STAMP.fullmatch(str(row.extra.get('extra', '')))
+    return int(found[1]) * SECOND + int(found[2]) if found else None
+
+
 def _failure(row: CelRow) -> str:
     """The disposition of a telephone that was rung by Dial and not picked up."""
     if row.extra.get('hangupsource') != row.channel:
@@ -185,7 +212,8 @@ def _failure(row: CelRow) -> str:
 def _leg(record: _Record) -> Leg:
     caller = record.caller
     leg = Leg(caller.uniqueid, caller.channel, record.peer, caller.application, moment(record.started),
-              None if record.answered is None else moment(record.answered), None, None, None, None)
+              None if record.answered is None else moment(record.answered), None, None, None, None, record.dialled,
+              None if record.taken is None else moment(record.taken))
     if record.ended is None:
         return leg
     reached = record.peer_answered if record.peer else record.answered is not None

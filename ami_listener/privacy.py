@@ -25,7 +25,7 @@ WHERE: Mapping[Table, tuple[str, ...]] = {
     journal: ('line',),
     journal_rejects: ('line',),
     calls: ('ani', 'dialled', 'why', 'message'),
-    call_legs: ('channel', 'peer'),
+    call_legs: ('channel', 'peer', 'dialled'),
     call_duties: ('error',),
 }
 NAME = CEL_FIELDS.index('name')

@@ -94,6 +94,15 @@ call_legs = Table(
     Column('duration_s', Integer),                                 # whole seconds, as Asterisk's CDR counts them
     Column('billsec_s', Integer),
     Column('disposition', String(16)),                             # 'ANSWERED' | 'NO ANSWER' | 'BUSY' | 'FAILED' | 'CONGESTION'
+    Column('dialled', String(40)),                                 # the number that a trunk was asked for
+    Column('taken', UtcDateTime),                                  # when the peer answered, where `answered` is another's
+)
+
+# Calls that left over a trunk and are over, to be rated again: whoever rates deletes the row if `times` is as he read it (mission.md 7.3).
+calls_to_rate = Table(
+    'calls_to_rate', metadata,
+    Column('linkedid', String(160), primary_key=True),
+    Column('times', Integer, nullable=False),                      # that it was stored since
 )
 
 call_duties = Table(

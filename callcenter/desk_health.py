@@ -14,6 +14,8 @@ from ami_listener.live import Live
 from ami_listener.tables import calls
 from callcenter.commands import doctor
 from callcenter.instance import Instance
+from callcenter.ledgering import doubtful_calls, doubts
+from config.values import Site
 from desk.health import Finding, Health, Look
 from fax.books import FaxBook
 from fax.values import FaxState
@@ -41,6 +43,7 @@ def health_of(serving: Any, live: Live) -> Health:
         ('Central telefónica', lambda: telephone(live, datetime.now(UTC))),
         ('Base de datos', lambda: _said(doctor.database(instance))),
         ('Llamadas', _with_books(lambda: call_log(serving.db, zone, datetime.now(UTC)))),
+        ('Costo de llamadas', _with_books(lambda: ledger(serving.db, serving.standing().site, datetime.now(UTC)))),
         ('Correo', _with_books(lambda: letters(serving.db, instance, serving.clock.now()))),
         ('Confirmaciones', _with_books(lambda: confirmations(serving.db, serving.clock.now()))),
         ('Fax', _with_books(lambda: faxes(serving.db, instance))),
@@ -73,6 +76,11 @@ def call_log(db: Database, zone: ZoneInfo, now: datetime) -> Iterator[Finding]:
     else:
         at = format_datetime(last, "d 'de' MMMM 'de' y, HH:mm", tzinfo=zone, locale='es_MX')
         yield Finding('ok', f'La última llamada del registro empezó el {at} ({_ago(now - last)}).')
+
+
+def ledger(db: Database, site_: Site, now: datetime) -> Iterator[Finding]:
+    """Calls out that nobody pays yet."""
+    yield from _said(doctor.Finding(*told) for told in doubtful_calls(*doubts(db, site_, now)))
 
 
 def letters(db: Database, instance: Instance, now: datetime) -> Iterator[Finding]:

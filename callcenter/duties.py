@@ -24,6 +24,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter.faxing import fax_rounds
     from callcenter.faxing_out import forget_documents, sending_of
     from callcenter.hooking import LANES, courier_of
+    from callcenter.ledgering import ledger_rounds
     from callcenter.mailing import held_rounds, mail_rounds
     from callcenter.posting import postman_of
     from ticketing.finding.index import SearchIndex
@@ -50,6 +51,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('post', 1.0, postman_of(serving).round),
         *(Duty(f'webhooks, lane {lane}', 1.0, courier.round) for lane in range(1, LANES + 1)),
         Duty('old events of webhooks', 600.0, courier.tidy),
+        Duty('ledger', 2.0, ledger_rounds(serving).round),
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('faxes out', 2.0, sending_of(serving).round),
         Duty('documents of faxes', 3600.0, forget_documents(serving)),

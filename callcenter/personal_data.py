@@ -12,6 +12,7 @@ from ami_listener.privacy import calls_about, erase_from_calls
 from callcenter.expiring import folders_of
 from config.place import Place
 from config.values import Client, Site
+from contracts.ledger import erase_from_ledger, lines_about
 from storage.engine import Database
 from ticketing.privacy.erasure import Eraser
 from ticketing.privacy.export import Export
@@ -35,7 +36,22 @@ class LogsAbout:
 def eraser_of(place: Place, database: Database, key: str, site: Callable[[], Site]) -> Eraser:
     """The erasures of an instance."""
     return Eraser(database, site, folders_of(place), (place.maildir,), place.mail_in / QUARANTINE, key,
-                  lambda mentions, linkedids: erase_from_calls(database, mentions, linkedids))
+                  lambda mentions, linkedids: _erase_elsewhere(database, mentions, linkedids))
+
+
+def _erase_elsewhere(database: Database, mentions: Mentions, linkedids: frozenset[str]) -> Mapping[str, int]:
+    """The ledger first: what a call is rated by is read from the call log."""
+    gone = erase_from_ledger(database, mentions, linkedids)
+    return {**erase_from_calls(database, mentions, linkedids), **({'outbound_ledger': gone} if gone else {})}
+
+
+def ledger_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
+    """What the calls to the person cost."""
+    with database.read() as connection:
+        found = lines_about(connection, held.subject.mentions, held.calls)
+    return [{'linkedid': line.linkedid, 'at': line.at, 'folio': line.folio, 'purpose': line.purpose, 'number': line.number,
+             'destination': line.destination, 'seconds': line.seconds, 'amount': None if line.amount is None else str(line.amount)}
+            for line in found]
 
 
 def calls_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
@@ -50,7 +66,7 @@ def export_of(place: Place, database: Database, held: Held, client: Client, now:
     quarantine = letters_about((place.mail_in / QUARANTINE,), Mentions(), held.letters)
     # What names him in a letter to somebody else is somebody else's, too: only what went to himself.
     letters = [*letters_to((place.maildir,), held.subject.emails), *(quarantine if held.letters else ())]
-    return Export(held, calls_of(database, held), letters, client.name, now, zone)
+    return Export(held, calls_of(database, held), letters, client.name, now, zone, ledger_of(database, held))
 
 
 def lines_of_lists(place: Place, client: str, subject: Subject) -> list[str]:

@@ -102,3 +102,11 @@ def own_calls_have_a_way_out(site: Site, known: Known) -> Iterator[Problem]:
         yield Problem(place(site, site.trunks[0].where, 'outbound'), 'no trunk takes our own calls, so there are no close calls '
                       'and no call-backs: add outbound = "host:port", or write callback = false and close_call_attempts = 0 in [policy]',
                       'warning')
+
+
+def faxes_are_rated_as_calls(site: Site, known: Known) -> Iterator[Problem]:
+    """One ledger has what all calls out cost, those of faxes included (mission.md 7.3)."""
+    if site.fax_server.price_per_minute:
+        yield Problem(place(site, site.fax_server.where, 'price_per_minute'),
+                      'price_per_minute is read no more: the calls of faxes that we send are rated by the tariffs, like every call out. '
+                      'Remove it, and see that the tariffs have the prefixes that are faxed to', 'warning')

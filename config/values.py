@@ -173,11 +173,11 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class FaxSettings:
-    """The fax server (mission.md chapter 5): how many modems, and what a minute of sending costs."""
+    """The fax server (mission.md chapter 5): how many modems."""
 
     modems: int = 0                                   # 0: there is none
     detect: bool = False                              # a fax machine that calls a voice line is handed to the client's fax line
-    price_per_minute: Decimal = Decimal('0')          # MXN before taxes, each started minute of a fax that we send
+    price_per_minute: Decimal = Decimal('0')          # read no more: the tariffs price faxes; a check says so
     where: Where = Where('', 0, '')
 
 

@@ -20,11 +20,10 @@ PAGE = document('oficio.txt', 'Estimados señores:\n\nhola\n'.encode())
 Change = Callable[[Site], Site]
 
 
-def the_site(modems: int = 2, price: str = '1.50') -> Site:
+def the_site(modems: int = 2) -> Site:
     """The example site with a fax server."""
-    from decimal import Decimal
     site = load(EXAMPLE)
-    return replace(site, fax_server=replace(site.fax_server, modems=modems, price_per_minute=Decimal(price)))
+    return replace(site, fax_server=replace(site.fax_server, modems=modems))
 
 
 def an_order(**wishes: object) -> Order:

@@ -3,13 +3,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from fax.outgoing.job_book import JobBook
-from fax.outgoing.jobs import Attempt, FaxJob, JobState, SendingError, Told, UnknownJob, cost_of
+from fax.outgoing.jobs import Attempt, FaxJob, JobState, SendingError, Told, UnknownJob
 from fax.outgoing.orders import forget, on_behalf, send, sheets_file
 from storage.engine import Database
 from tests.fax_jobs import MACHINE, NOW, PAGE, an_order, queued, the_site
@@ -18,7 +17,6 @@ from ticketing.folios import FolioBook
 from ticketing.values import UnknownFolio
 
 LATER = NOW + timedelta(minutes=5)
-PRICE = Decimal('1.50')
 
 
 def a_call(commid: str = '1', seconds: int = 48, pages: int = 1, reason: str = '') -> Attempt:
@@ -70,21 +68,14 @@ def test_the_life_of_a_fax_that_arrives(book: JobBook, db: Database, tmp_path: P
     book.follow(job, told(job, 'R', dials=1), (busy,), NOW)
     assert book.get(job.id).state is JobState.SENDING
     done = told(job, 'D', pages_sent=1, tries=1, dials=2)
-    assert book.end(job, JobState.SENT, '', (busy, a_call('2', 61)), PRICE, LATER, done)
-    assert not book.end(job, JobState.FAILED, '', (), PRICE, LATER)
+    assert book.end(job, JobState.SENT, '', (busy, a_call('2', 61)), LATER, done)
+    assert not book.end(job, JobState.FAILED, '', (), LATER)
     ended = book.get(job.id)
-    assert (ended.state, ended.seconds, ended.price, ended.cost) == (JobState.SENT, 61, Decimal('1.50'), Decimal('3.00'))
+    assert (ended.state, ended.seconds, ended.price, ended.cost) == (JobState.SENT, 61, None, None)
     assert (ended.dials, ended.tries, ended.pages_sent, ended.ended_at, ended.submitted_at) == (2, 1, 1, LATER, NOW)
-    assert str(ended.cost) == '3.00', 'digit by digit'
     assert [call.reason for call in book.attempts(job.id)] == ['Busy signal detected', '']
     assert book.open() == ()
     assert FolioBook(db).timeline(folio)[-1].text == f'se envió el fax {job.id} al +525555550199: 1 páginas'
-
-
-@pytest.mark.parametrize(('seconds', 'cost'), [
-    ((), '0'), ((0,), '0.00'), ((1,), '1.50'), ((60,), '1.50'), ((61,), '3.00'), ((30, 30), '3.00'), ((0, 600), '15.00')])
-def test_every_started_minute_of_every_answered_call_is_paid(seconds: tuple[int, ...], cost: str) -> None:
-    assert cost_of(tuple(a_call(str(n), length) for n, length in enumerate(seconds)), PRICE) == Decimal(cost)
 
 
 def test_what_hylafax_would_not_take_waits_longer_and_longer(book: JobBook, tmp_path: Path) -> None:
@@ -104,7 +95,7 @@ def test_what_hylafax_would_not_take_waits_longer_and_longer(book: JobBook, tmp_
 
 def test_cancelled_before_anybody_heard_of_it(book: JobBook, tmp_path: Path) -> None:
     job = book.cancel(queued(book, tmp_path).id, 'beto', LATER)
-    assert (job.state, job.cancel_by, job.ended_at, job.cost) == (JobState.CANCELLED, 'beto', LATER, Decimal(0))
+    assert (job.state, job.cancel_by, job.ended_at, job.seconds) == (JobState.CANCELLED, 'beto', LATER, 0)
     assert not book.begin(job)
     with pytest.raises(SendingError, match='is over: cancelled'):
         book.cancel(job.id, 'beto', LATER)
@@ -125,7 +116,7 @@ def test_what_was_wished_too_late_does_not_change_what_happened(book: JobBook, t
     job = queued(book, tmp_path)
     book.begin(job)
     book.cancel(job.id, 'beto', LATER)
-    assert book.end(job, JobState.SENT, '', (a_call(),), PRICE, LATER, told(job, 'D', pages_sent=1))
+    assert book.end(job, JobState.SENT, '', (a_call(),), LATER, told(job, 'D', pages_sent=1))
     assert book.get(job.id).state is JobState.SENT
 
 
@@ -141,12 +132,12 @@ def test_documents_go_after_the_days_of_the_contract_and_shared_ones_with_the_la
     site = the_site()
     first, second = queued(book, tmp_path, client='nopalera'), queued(book, tmp_path, client='quetzal')
     document, sheets = tmp_path / first.sha256, sheets_file(tmp_path, first.sha256)
-    book.end(first, JobState.SENT, '', (), PRICE, NOW)
+    book.end(first, JobState.SENT, '', (), NOW)
     days = timedelta(days=site.clients['nopalera'].policy.fax_days)
     assert forget(book, site, tmp_path, NOW + days) == 0
     assert forget(book, site, tmp_path, NOW + days + timedelta(seconds=1)) == 1
     assert document.exists() and sheets.exists(), 'the other fax still waits for it'
-    book.end(second, JobState.FAILED, '', (), PRICE, LATER)
+    book.end(second, JobState.FAILED, '', (), LATER)
     assert forget(book, site, tmp_path, LATER + days * 20) == 1
     assert not document.exists() and not sheets.exists()
     assert forget(book, site, tmp_path, LATER + days * 20) == 0

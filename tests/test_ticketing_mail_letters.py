@@ -17,7 +17,7 @@ from config import check_mail
 from config.load import load
 from config.values import Contact, MailSettings, Site
 from tests.site_copies import EXAMPLE
-from ticketing.mail.letter_samples import NUMBER, OF_NO_FOLIO, broken_templates, sample
+from ticketing.mail.letter_samples import NUMBER, OF_THE_CONTRACT, broken_templates, sample
 from ticketing.mail.letter_texts import NOTICES, OWN_FILTERS
 from ticketing.mail.letters import POSSIBLE_DUPLICATE, LetterError, is_address, letter, new_message_id
 from ticketing.mail.outbox import Outgoing
@@ -79,7 +79,7 @@ class Page(HTMLParser):
 @pytest.mark.parametrize('notice', NOTICES)
 def test_every_letter_says_its_folio_in_spanish_in_both_forms(notice: str) -> None:
     message = written(row(notice))
-    of_folio = notice not in OF_NO_FOLIO
+    of_folio = notice not in OF_THE_CONTRACT
     assert message['Subject'].endswith(f'[Folio {NUMBER}]') == of_folio
     text, page = body(message), Page(body(message, 'html'))
     assert (NUMBER in text, NUMBER in page.text) == (of_folio, of_folio)
@@ -95,7 +95,7 @@ def test_every_letter_says_its_folio_in_spanish_in_both_forms(notice: str) -> No
 @pytest.mark.parametrize('notice', NOTICES)
 def test_what_is_not_known_is_left_out(notice: str) -> None:
     message = written(replace(row(notice), facts={}))
-    assert message['Subject'].endswith(f'[Folio {NUMBER}]') == (notice not in OF_NO_FOLIO)
+    assert message['Subject'].endswith(f'[Folio {NUMBER}]') == (notice not in OF_THE_CONTRACT)
     assert 'None' not in body(message) + Page(body(message, 'html')).text
 
 

@@ -234,4 +234,24 @@ def fax_server(instance: Instance) -> Iterator[Finding]:
         yield from (Finding(*told) for told in examine_fax(instance, instance.site()))
 
 
-OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site, mail, fax_server)
+def ledger(instance: Instance) -> Iterator[Finding]:
+    """Calls out that nobody pays yet."""
+    from callcenter.ledgering import doubtful_calls, doubts
+    from storage.engine import Database, StorageError
+    from storage.migrate import current, newest
+    if applied_number(instance.place) is None:
+        return
+    try:
+        if current(instance.database_url) != newest():
+            return                                     # said by `database`
+        books = Database(instance.database_url)
+        try:
+            found = doubts(books, instance.site(), datetime.now(UTC))
+        finally:
+            books.close()
+    except StorageError:
+        return                                         # likewise
+    yield from (Finding(*told) for told in doubtful_calls(*found))
+
+
+OF_AN_INSTANCE: Iterable[Callable[[Instance], Iterator[Finding]]] = (folder, ports, database, site, mail, fax_server, ledger)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from callcenter.folio_view import printable
 from callcenter.reading import Reading, pass_reading
 from config.phones import e164
 from config.values import Site
+from contracts.ledger import fax_costs
 from fax.outgoing.documents import read_document
 from fax.outgoing.job_book import JobBook
 from fax.outgoing.jobs import Attempt, FaxJob, JobState, Order
 from fax.outgoing.orders import send as send_fax
+from storage.engine import Database
 from ticketing.folios import FolioBook
 
+Costs = Mapping[int, str]                              # of faxes, by their number
 LOOK_EVERY_S = 0.5
 INSTANTS = ('created_at', 'submitted_at', 'ended_at', 'cancel_at')
 SHOWN = ('id', 'state', 'number', 'name', 'content_type', 'size', 'pages', 'sha256', 'client', 'line', 'folio', 'by', 'max_tries',
@@ -58,7 +62,7 @@ def send(reading: Reading, file: Path, number: str, line: str | None, client: st
         if wait:
             job = followed(book, job, quiet=as_json)
         if as_json:
-            print_json(facts_of(job, book.attempts(job.id)))
+            print_json(facts_of(job, costs_of(database, [job]), book.attempts(job.id)))
     if wait and job.state is not JobState.SENT:
         raise click.exceptions.Exit(1)
 
@@ -77,18 +81,20 @@ def status(reading: Reading, id_: int | None, client: str | None, folio: str | N
         book = JobBook(database)
         if id_ is not None:
             job, attempts = book.get(id_), book.attempts(id_)
+            costs = costs_of(database, [job])
             if as_json:
-                print_json(facts_of(job, attempts))
+                print_json(facts_of(job, costs, attempts))
             else:
-                show(site, job, attempts)
+                show(site, job, costs, attempts)
             return
         found = book.list(client, folio, limit)
+        costs = costs_of(database, found)
     if as_json:
-        print_json([facts_of(job) for job in found])
+        print_json([facts_of(job, costs) for job in found])
     elif not found:
         say('No fax was sent yet.' if client is folio is None else 'No such fax.')
     else:
-        say_list(site, found)
+        say_list(site, found, costs)
 
 
 @click.command()
@@ -101,8 +107,9 @@ def cancel(reading: Reading, id_: int, by: str, as_json: bool) -> None:
     site = reading.site()
     with reading.database() as database:
         job = JobBook(database).cancel(id_, by, reading.now(site))
+        costs = costs_of(database, [job])
     if as_json:
-        print_json(facts_of(job))
+        print_json(facts_of(job, costs))
     else:
         say(f'Fax {job.id} is cancelled.' if not job.is_open else
             f'Fax {job.id} is being cancelled: HylaFAX is told within seconds. See: mesa fax status {job.id}')
@@ -131,24 +138,24 @@ def sentence(job: FaxJob) -> str:
     if job.pages_sent:
         words.append(f'{job.pages_sent} of {job.pages} pages')
     if job.seconds is not None:
-        words.append(f'{job.seconds} s, {job.cost} MXN')
+        words.append(f'{job.seconds} s')
     if job.status:
         words.append(printable(job.status))
     return ', '.join(words)
 
 
-def say_list(site: Site, found: tuple[FaxJob, ...]) -> None:
+def say_list(site: Site, found: tuple[FaxJob, ...], costs: Costs) -> None:
     """One line each."""
     say(f'{"job":<7}{"since":<18}{"state":<11}{"number":<15}{"pages":<7}{"calls":<7}{"s":<6}{"cost":<9}{"client":<12}{"folio":<10}status')
     for job in found:
         say(f'{job.id:<7}{job.created_at.astimezone(site.zone):%Y-%m-%d %H:%M}  {job.state:<11}{job.number:<15}{job.pages:<7}{job.dials:<7}'
-            f'{"-" if job.seconds is None else job.seconds:<6}{"-" if job.cost is None else job.cost!s:<9}{job.client or "-":<12}'
+            f'{"-" if job.seconds is None else job.seconds:<6}{costs.get(job.id) or "-":<9}{job.client or "-":<12}'
             f'{job.folio or "-":<10}{printable(job.status) or "-"}')
 
 
-def show(site: Site, job: FaxJob, attempts: tuple[Attempt, ...]) -> None:
+def show(site: Site, job: FaxJob, costs: Costs, attempts: tuple[Attempt, ...]) -> None:
     """One fax for a person, times in the site's zone."""
-    for name, value in facts_of(job).items():
+    for name, value in facts_of(job, costs).items():
         shown = value
         if name in INSTANTS and value is not None:
             shown = f'{getattr(job, name).astimezone(site.zone):%Y-%m-%d %H:%M:%S}'
@@ -158,11 +165,19 @@ def show(site: Site, job: FaxJob, attempts: tuple[Attempt, ...]) -> None:
         say(f'  {call.at.astimezone(site.zone):%Y-%m-%d %H:%M}  {call.seconds} s, {call.pages} pages  {told}')
 
 
-def facts_of(job: FaxJob, attempts: tuple[Attempt, ...] | None = None) -> dict[str, Any]:
-    """A fax for scripts; times are UTC, ISO 8601; price and cost in MXN before taxes, as text, exact."""
+def costs_of(database: Database, found: Sequence[FaxJob]) -> Costs:
+    """What faxes cost, MXN before taxes, as text: by the ledger of outbound calls, an older one by what was reckoned then; else missing."""
+    with database.read() as connection:
+        rated = fax_costs(connection, [job.id for job in found])
+    known = {job.id: rated.get(job.id, job.cost) for job in found}
+    return {id_: str(cost) for id_, cost in known.items() if cost is not None}
+
+
+def facts_of(job: FaxJob, costs: Costs, attempts: tuple[Attempt, ...] | None = None) -> dict[str, Any]:
+    """A fax for scripts; times are UTC, ISO 8601; the cost in MXN before taxes, as text, exact."""
     facts = {name: getattr(job, name) for name in SHOWN}
     facts |= {name: moment.isoformat() if (moment := getattr(job, name)) else None for name in INSTANTS}
-    facts |= {name: None if (money := getattr(job, name)) is None else str(money) for name in ('price', 'cost')}
+    facts['cost'] = costs.get(job.id)
     if attempts is not None:
         facts['attempts'] = [{'at': call.at.isoformat(), 'seconds': call.seconds, 'pages': call.pages, 'reason': call.reason}
                              for call in attempts]

@@ -4,14 +4,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
-from fax.outgoing.job_tables import OPEN, UNPRICED, fax_attempts, fax_jobs
-from fax.outgoing.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob, cost_of
+from fax.outgoing.job_tables import OPEN, UNMEASURED, fax_attempts, fax_jobs
+from fax.outgoing.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob
 from storage.engine import Database
 from ticketing.folio_rows import add_entry, id_of
 from ticketing.tables import folios
@@ -30,7 +29,7 @@ ENDED_TEXT = {
 }
 _C = fax_jobs.c
 _OPEN = text(f'fax_jobs.{OPEN}')                                     # in the words of its index: with parameters none would be used
-_UNPRICED = text(UNPRICED)
+_UNMEASURED = text(UNMEASURED)
 _ROWS = select(*(column for column in _C if column.name != 'folio_id'), folios.c.number.label('folio')).select_from(
     fax_jobs.outerjoin(folios, folios.c.id == _C.folio_id))
 
@@ -65,7 +64,7 @@ class JobBook:
             if job.cancel_at is None:
                 _set(connection, id_, cancel_by=by[:64], cancel_at=now)
             if job.state is JobState.QUEUED and job.submissions == 0:
-                _end(connection, job, JobState.CANCELLED, '', (), Decimal(0), now)
+                _end(connection, job, JobState.CANCELLED, '', (), now)
             return _one(connection, id_)
 
     def get(self, id_: int) -> FaxJob:
@@ -132,9 +131,9 @@ class JobBook:
             connection.execute(update(fax_jobs).where(_C.id == job.id, _OPEN).values(
                 state=state.value, submitted_at=func.coalesce(_C.submitted_at, now), **_told_columns(told)))
 
-    def end(self, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, price: Decimal, now: datetime,
+    def end(self, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, now: datetime,
             told: Told | None = None) -> bool:
-        """It is over: seconds and cost are those of all its calls, to be told by `priced` when they are not known now (None).
+        """It is over: its seconds are those of all its calls, to be told by `measured` when they are not known now (None).
 
         Told in its folio's timeline; False when that was known.
         """
@@ -144,17 +143,17 @@ class JobBook:
                 return False
             if told is not None:
                 _set(connection, job.id, submitted_at=before.submitted_at or now, **_told_columns(told))
-            _end(connection, before, state, status, attempts, price, now)
+            _end(connection, before, state, status, attempts, now)
             return True
 
-    def unpriced(self) -> tuple[FaxJob, ...]:
+    def unmeasured(self) -> tuple[FaxJob, ...]:
         """The faxes that are over and of which nobody knows yet how long their calls were."""
-        return self._many(_ROWS.where(_UNPRICED).order_by(_C.id))
+        return self._many(_ROWS.where(_UNMEASURED).order_by(_C.id))
 
-    def priced(self, job: FaxJob, attempts: Sequence[Attempt]) -> None:
-        """How long its calls were, at the price that was in force at its end."""
+    def measured(self, job: FaxJob, attempts: Sequence[Attempt]) -> None:
+        """How long its calls were."""
         with self._db.write(PATIENCE_S) as connection:
-            _settle(connection, job.id, attempts, job.price or Decimal(0))
+            _settle(connection, job.id, attempts)
 
     def kept_for(self) -> tuple[str | None, ...]:
         """The clients whose documents we still have; None is nobody's."""
@@ -177,18 +176,16 @@ class JobBook:
             return tuple(_job(row) for row in connection.execute(wanted))
 
 
-def _end(connection: Connection, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, price: Decimal,
-         now: datetime) -> None:
-    _set(connection, job.id, state=state.value, status=status, ended_at=now, price=price, not_before=None)
+def _end(connection: Connection, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, now: datetime) -> None:
+    _set(connection, job.id, state=state.value, status=status, ended_at=now, not_before=None)
     if attempts is not None:
-        _settle(connection, job.id, attempts, price)
+        _settle(connection, job.id, attempts)
     _tell(connection, _one(connection, job.id), ENDED_TEXT[state], job.cancel_by or 'mesa' if state is JobState.CANCELLED else 'mesa', now)
 
 
-def _settle(connection: Connection, id_: int, attempts: Sequence[Attempt], price: Decimal) -> None:
+def _settle(connection: Connection, id_: int, attempts: Sequence[Attempt]) -> None:
     _keep(connection, id_, attempts)
-    calls = _calls(connection, id_)
-    _set(connection, id_, seconds=sum(call.seconds for call in calls), cost=cost_of(calls, price))
+    _set(connection, id_, seconds=sum(call.seconds for call in _calls(connection, id_)))
 
 
 def _calls(connection: Connection, id_: int) -> tuple[Attempt, ...]:

@@ -8,7 +8,7 @@ from storage.types import Exact, RowId, UtcDateTime
 from ticketing.tables import folios
 
 OPEN = "state IN ('queued', 'submitted', 'sending')"
-UNPRICED = 'ended_at IS NOT NULL AND seconds IS NULL'      # HylaFAX's log could not be read when they ended
+UNMEASURED = 'ended_at IS NOT NULL AND seconds IS NULL'      # HylaFAX's log could not be read when they ended
 
 fax_jobs = Table(
     'fax_jobs', metadata,
@@ -40,11 +40,11 @@ fax_jobs = Table(
     Column('submitted_at', UtcDateTime),
     Column('ended_at', UtcDateTime),
     Column('seconds', Integer),                                           # on the telephone, all attempts together
-    Column('price', Exact),                                               # a started minute, when it ended
+    Column('price', Exact),                                               # of before there was a ledger of calls out, as is the cost
     Column('cost', Exact),
     Column('forgotten_at', UtcDateTime),                                  # when its document was deleted
     Index('fax_jobs_open', 'id', sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
-    Index('fax_jobs_unpriced', 'id', sqlite_where=text(UNPRICED), postgresql_where=text(UNPRICED)),
+    Index('fax_jobs_unpriced', 'id', sqlite_where=text(UNMEASURED), postgresql_where=text(UNMEASURED)),
     Index('fax_jobs_by_time', 'created_at'),
     Index('fax_jobs_of_client', 'client', 'created_at'),
     Index('fax_jobs_of_folio', 'folio_id'),

@@ -8,8 +8,6 @@ from enum import StrEnum
 
 from fax.values import FaxError
 
-MINUTE_S = 60
-
 
 class SendingError(FaxError):
     """Why a fax is not sent, in a sentence for the operator."""
@@ -59,7 +57,10 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True)
 class FaxJob:
-    """A fax that we send, as the books have it. Instants are aware UTC; `not_before` is by the machine's clock, the others by Mesa's."""
+    """A fax that we send, as the books have it. Instants are aware UTC; `not_before` is by the machine's clock, the others by Mesa's.
+
+    What its calls cost stands in the ledger of outbound calls; only a fax of before that has `price` and `cost`.
+    """
 
     id: int
     tag: str                                           # by which HylaFAX knows it
@@ -132,8 +133,3 @@ class Told:
     def all_sent(self) -> bool:
         """Whether every page arrived. Its 'done' alone is no proof: HylaFAX says it also of a job whose sender could not even start."""
         return self.code == 'D' and 0 < self.pages <= self.pages_sent
-
-
-def cost_of(attempts: tuple[Attempt, ...], price_per_minute: Decimal) -> Decimal:
-    """What the calls of a fax cost, MXN before taxes: each started minute of each call that was answered."""
-    return price_per_minute * sum(-(-attempt.seconds // MINUTE_S) for attempt in attempts)

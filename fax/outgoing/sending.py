@@ -55,7 +55,7 @@ class Sending:
 
         While HylaFAX does not answer nothing changes, but each fax says so.
         """
-        self._price()
+        self._measure()
         if not self.book.open():
             return 0
         client = self.hylafax()
@@ -174,25 +174,25 @@ class Sending:
     def _end(self, job: FaxJob, state: JobState, status: str, told: Told | None = None) -> None:
         attempts = self._attempts_if_readable(job) if job.submissions else ()
         self._told.pop(job.tag, None)
-        if self.book.end(job, state, status, attempts, self.site().fax_server.price_per_minute, self.now(), told):
+        if self.book.end(job, state, status, attempts, self.now(), told):
             log.info('fax %s: %s %s', job.id, state.value, status)
 
-    def _price(self) -> None:
+    def _measure(self) -> None:
         """Tell the seconds of faxes that ended while HylaFAX's log could not be read."""
-        for job in self.book.unpriced():
+        for job in self.book.unmeasured():
             attempts = self._attempts_if_readable(job)
             if attempts is not None:
-                self.book.priced(job, attempts)
+                self.book.measured(job, attempts)
 
     def _attempts(self, job: FaxJob) -> tuple[Attempt, ...]:
         return attempts_in(self.log_file, job.tag)
 
     def _attempts_if_readable(self, job: FaxJob) -> tuple[Attempt, ...] | None:
-        """The calls that were made for it; None when the log cannot be read: HylaFAX itself tells how a fax ended, and its price waits."""
+        """The calls that were made for it; None when the log cannot be read: HylaFAX itself tells how a fax ended, and its seconds wait."""
         try:
             attempts = self._attempts(job)
         except OSError as error:
-            self._say('log', f'seconds and costs of faxes are not known: {error}')
+            self._say('log', f'seconds of faxes are not known: {error}')
             return None
         self._say('log', '')
         return attempts

@@ -3,13 +3,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.terms import Prices, Rate, Tariff
+from contracts.call_records import check
+from contracts.ledger import Ledger, LedgerLine, fax_costs, lines
+from contracts.months import Month
 from fax.outgoing.documents import document
+from storage.engine import Database
 from tests.real.callers import eventually
 from tests.real.fax_machine import FaxMachine
 from tests.real.instance import RealMesa
@@ -65,7 +72,7 @@ def test_a_fax_to_ourselves_leaves_by_one_modem_and_comes_in_by_the_other(office
     *_, last = calls = told['attempts']
     assert len(calls) <= told['dials'] and (last['pages'], last['reason']) == (1, '') and 10 < last['seconds'] < 120
     assert told['seconds'] == sum(call['seconds'] for call in calls)
-    assert Decimal(told['cost']) == Decimal('1.50') * sum(-(-call['seconds'] // 60) for call in calls)
+    assert told['cost'] is None, 'no trunk was needed'
     received = eventually(lambda: mesa.json('fax', 'list'), lambda found: bool(found) and found[0]['state'] == 'sent', 'it has come in', 60)
     assert (received[0]['pages'], received[0]['line']) == (1, '+528005550105')
 
@@ -85,7 +92,7 @@ def test_a_number_that_is_busy_fails_after_the_last_call(office: tuple[RealMesa,
     mesa, machine = office
     machine.behave('busy')
     told = send(mesa, letter, THEIRS, '--tries', '1', '--dials', '1')
-    assert (told['state'], told['dials'], told['seconds'], told['cost']) == ('failed', 1, 0, '0.00')
+    assert (told['state'], told['dials'], told['seconds']) == ('failed', 1, 0)
     assert 'too many attempts to dial' in told['status'] and 'usy' in told['status']
 
 
@@ -96,4 +103,36 @@ def test_a_fax_on_its_way_is_cancelled(office: tuple[RealMesa, FaxMachine], lett
     until(mesa, job, lambda told: told['state'] == 'sending')
     assert mesa.json('fax', 'cancel', str(job), '--by', 'beto')['cancel_by'] == 'beto'
     told = until(mesa, job, lambda told: told['ended_at'] is not None)
-    assert (told['state'], told['cost']) == ('cancelled', '0.00')
+    assert told['state'] == 'cancelled'
+
+
+def test_the_ledger_has_every_call_of_these_faxes_and_equals_asterisks_records(office: tuple[RealMesa, FaxMachine]) -> None:
+    """The site has no tariffs: this process rates by its own, with the duty's own code (mission.md 7.3)."""
+    mesa, _ = office
+    site = mesa.instance.site()
+    site = replace(site, prices=Prices((Tariff(date(2026, 1, 1), (Rate('+52', 'México', Decimal('1.50')),)),)))
+    database = Database(mesa.database_url, patience_s=20.0)
+    now = datetime.now(UTC)
+    ledger = Ledger(database, lambda: site)
+    jobs = mesa.json('fax', 'status')
+    attempts = [call for job in jobs if job['number'] == '+52' + THEIRS
+                for call in mesa.json('fax', 'status', str(job['id']))['attempts']]
+
+    def look() -> tuple[LedgerLine, ...]:
+        for month in {Month.of(at.astimezone(site.zone).date()) for at in (now - timedelta(hours=1), now)}:
+            ledger.rerate(month, datetime.now(UTC))
+        with database.read() as connection:
+            return lines(connection, None, now - timedelta(hours=1), datetime.now(UTC))
+    found = eventually(look, lambda told: len(told) >= len(attempts), 'every call is over', 30)
+    assert {line.purpose for line in found} == {'fax'} and {line.number for line in found} == {'+52' + THEIRS}
+    sent = [line for line in found if line.client == 'quetzal']
+    assert sent and any(10 < line.seconds < 120 for line in sent) and all(line.client in ('quetzal', None) for line in found)
+    assert all(line.amount == 0 for line in found if line.client is None), 'busy, and called off while it rang'
+    with database.read() as connection:
+        compared = check(connection, site, mesa.place.asterisk_log, now - timedelta(hours=1), datetime.now(UTC))
+        costs = fax_costs(connection, [job['id'] for job in jobs])
+    assert compared.mismatches == () and compared.calls == len(found) and compared.amount[0] == compared.amount[1] > 0
+    job, = [job for job in jobs if job['client'] == 'quetzal' and job['number'] == '+52' + THEIRS]
+    assert costs[job['id']] == sum(line.amount for line in sent if line.amount is not None)
+    assert mesa.json('fax', 'status', str(job['id']))['cost'] == str(costs[job['id']])
+    database.close()

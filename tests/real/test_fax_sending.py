@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -223,7 +222,7 @@ def test_a_waiting_fax_is_cancelled(worker: Worker, shared: Spool, tmp_path: Pat
     worker.round()
     worker.book.cancel(job.id, 'beto', NOW)
     over = worker.until_over(job)
-    assert (over.state, over.status, over.cost, over.seconds) == (JobState.CANCELLED, 'cancelled by beto', Decimal(0), 0)
+    assert (over.state, over.status, over.seconds) == (JobState.CANCELLED, 'cancelled by beto', 0)
     assert not list((shared.folder / 'sendq').glob(f'q{over.hylafax_job}'))
 
 
@@ -296,7 +295,7 @@ def test_a_job_that_was_done_and_cleaned_is_told_from_the_log(book: JobBook, own
     worker.patience += 31
     worker.round()
     over = book.get(job.id)
-    assert (over.state, over.seconds, over.cost) == (JobState.SENT, 61, Decimal('3.00'))
+    assert (over.state, over.seconds) == (JobState.SENT, 61)
 
 
 def test_what_is_over_leaves_hylafax_too_and_nobody_else_s_does(book: JobBook, own: Spool, tmp_path: Path) -> None:
@@ -314,18 +313,18 @@ def test_what_is_over_leaves_hylafax_too_and_nobody_else_s_does(book: JobBook, o
     assert book.get(first.id).state is JobState.CANCELLED
 
 
-def test_while_the_log_cannot_be_read_the_end_is_told_and_the_price_waits(book: JobBook, own: Spool, tmp_path: Path) -> None:
+def test_while_the_log_cannot_be_read_the_end_is_told_and_the_seconds_wait(book: JobBook, own: Spool, tmp_path: Path) -> None:
     worker = Worker(book, own, tmp_path)
     own.log.mkdir()
     job = queued(book, tmp_path)
     worker.round()
     book.cancel(job.id, 'beto', NOW)
     over = worker.until_over(job)
-    assert (over.state, over.seconds, over.cost, over.price) == (JobState.CANCELLED, None, None, Decimal('1.50'))
+    assert (over.state, over.seconds) == (JobState.CANCELLED, None)
     own.log.rmdir()
     worker.round()
-    assert (book.get(job.id).seconds, book.get(job.id).cost) == (0, Decimal(0))
-    assert book.unpriced() == ()
+    assert book.get(job.id).seconds == 0
+    assert book.unmeasured() == ()
 
 
 # -- with a modem -------------------------------------------------------------------------------------------------
@@ -336,7 +335,7 @@ def test_a_number_that_is_busy_fails_after_the_last_call(one_book: JobBook, own:
     over = worker.until_over(job)
     assert (over.state, over.dials, over.tries, over.pages_sent) == (JobState.FAILED, 1, 0, 0)
     assert over.status == 'Busy signal detected; too many attempts to dial'
-    assert (over.seconds, over.price, over.cost) == (0, Decimal('1.50'), Decimal('0.00'))
+    assert over.seconds == 0
     call, = one_book.attempts(job.id)
     assert (call.seconds, call.pages, call.reason) == (0, 0, over.status)
     assert modem.dialled == ['5555550199']

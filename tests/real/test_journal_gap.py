@@ -51,7 +51,7 @@ from tests.real.phones import agent, call
 CUT_S = 60.0
 STAMPS_S = 0.02                                        # a record and a channel event of one happening are stamped one after the other
 FIELDS = ('linkedid', 'uniqueid', 'sequence', 'channel', 'peer', 'src', 'dst', 'context', 'application', 'data', 'start', 'answer', 'end',
-          'duration', 'billsec', 'disposition')
+          'duration', 'billsec', 'disposition', 'userfield')
 CALLS, AT_ONCE, KILLS, SEED = 30, 6, 8, 20261124
 
 LOGINS = 3                                             # the listener's, the dialer's and the desk's

@@ -28,7 +28,7 @@ SOUND = '.wav'
 
 @dataclass(frozen=True)
 class Export:
-    """What goes into the ZIP besides `held`: the calls, letters as files, who the client is, when, and in which zone times are told."""
+    """What goes into the ZIP besides `held`: the calls, letters as files, who the client is, when, in which zone, what calls cost."""
 
     held: Held
     calls: Sequence[Mapping[str, Any]]
@@ -36,6 +36,7 @@ class Export:
     client: str
     made: datetime
     zone: ZoneInfo
+    ledger: Sequence[Mapping[str, Any]] = ()
 
 
 def write_export(target: Path, export: Export, folders: Folders) -> tuple[str, ...]:
@@ -80,7 +81,7 @@ def name_in_zip(file: KeptFile) -> str:
 
 
 def _sections(export: Export) -> dict[str, Sequence[Mapping[str, Any]]]:
-    held = {**export.held.sections, 'calls': export.calls}
+    held = {**export.held.sections, 'calls': export.calls, 'outbound_ledger': export.ledger}
     return {name: held[name] for name in SECTIONS if name in held}
 
 
