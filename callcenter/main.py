@@ -37,6 +37,7 @@ COMMANDS = {
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
+    'stats': ('callcenter.commands.stats:stats', 'How calls and folios went, in any period: every figure is defined.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),
     'clock': ('callcenter.commands.clock:clock', 'Set the clock of a demo site.'),

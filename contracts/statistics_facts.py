@@ -5,7 +5,7 @@ Each has `at`, which decides its interval, and `category`, '' where it has none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -146,10 +146,9 @@ def whose(site: Site, client: str | None, modality: str | None) -> Whose:
 
 def read_facts(connection: Connection, site: Site, since: datetime, until: datetime, who: Whose) -> Facts:
     """All that is counted in [since, until)."""
-    moved = list(_moved(connection, since, until, who))
     return Facts(
-        opened=_opened(connection, since, until, who), moved=[row for row, _ in moved],
-        resolved=_resolved(connection, site, since, until, who, [resolution for _, resolution in moved if resolution is not None]),
+        opened=_opened(connection, since, until, who), moved=_moved(connection, since, until, who),
+        resolved=_resolved(connection, site, since, until, who),
         answers=_answers(connection, since, until, who), attempts=_attempts(connection, since, until, who),
         escalated=_escalated(connection, since, until, who), unlisted_calls=_unlisted_calls(connection, since, until, who),
         messages=_messages(connection, since, until, who), call_backs=_call_backs(connection, since, until, who),
@@ -162,12 +161,12 @@ def read_wrap_ups(connection: Connection, site: Site, since: datetime, until: da
     h, c = presence_history.c, calls.c
     # All agents' states and conversations: what ends a wrap-up may be another client's call.
     noted = [Noted(row.login, row.at, row.what, row.detail if row.what == 'wrap_up' else '') for row in connection.execute(
-        select(h.login, h.at, h.what, h.detail).where(h.at >= since, h.at < until + WRAP_UP_AFTER).order_by(h.at, h.id))]
+        select(h.login, h.at, h.what, h.detail).where(h.at >= since, h.at < until + WRAP_UP_AFTER).order_by(h.at, h.id)).all()]
     if not noted:
         return []
     talks = [Talk(*row) for row in connection.execute(
         select(c.agent, c.agent_answered, c.talk_s, c.joined, c.line, c.queue).where(
-            c.started >= since - LONGEST, c.started < until + WRAP_UP_AFTER, c.agent.is_not(None), c.agent_answered.is_not(None)))]
+            c.started >= since - LONGEST, c.started < until + WRAP_UP_AFTER, c.agent.is_not(None), c.agent_answered.is_not(None))).all()]
     seconds = {name: definition.wrapup_seconds for name, definition in site.queues.items()}
     return [one for one in wrap_ups(noted, talks, lambda name: seconds.get(name, 0))
             if one.talk.joined is not None and since <= one.talk.joined < until and queue in (None, one.talk.queue)
@@ -182,11 +181,10 @@ def _opened(connection: Connection, since: datetime, until: datetime, who: Whose
     ).where(f.opened_at >= since, f.opened_at < until, *who.folio()))]
 
 
-@dataclass(frozen=True)
-class _Resolution:
+class _Resolution(NamedTuple):
     """What the service level of a resolution is judged by."""
 
-    folio_id: int
+    id: int
     at: datetime
     category: str
     opened_at: datetime
@@ -197,36 +195,33 @@ class _Resolution:
     first_contact: bool
 
 
-def _moved(connection: Connection, since: datetime, until: datetime, who: Whose) -> Iterator[tuple[FolioMoved, _Resolution | None]]:
-    """Every move that ends or reopens a folio; with a resolution that stands, what its folio is."""
+def _moved(connection: Connection, since: datetime, until: datetime, who: Whose) -> list[FolioMoved]:
+    """Every move that ends, resolves or reopens a folio."""
     f, c = folios.c, folio_changes.c
-    seen: set[int] = set()
-    for row in connection.execute(select(
-            c.folio_id, c.at, c.move, func.coalesce(f.category, '').label('category'), f.score, f.resolved_at, f.opened_at,
-            f.clock_starts, f.line, f.site, f.priority, f.first_contact,
-    ).join_from(folio_changes, folios, c.folio_id == f.id).where(c.at >= since, c.at < until, c.move.in_(ENDS), *who.folio())):
-        stands = row.move == Move.RESOLVE.value and row.resolved_at == row.at and row.folio_id not in seen
-        if stands:
-            seen.add(row.folio_id)                     # a clock that stands still (demos) may give two resolutions one time
-        yield (FolioMoved(row.at, row.category, row.move, row.score), _Resolution(
-            row.folio_id, row.at, row.category, row.opened_at, row.clock_starts, row.line, row.site, row.priority, row.first_contact)
-            if stands else None)
+    return [FolioMoved(*row) for row in connection.execute(select(
+        c.at, func.coalesce(f.category, ''), c.move, f.score).join_from(folio_changes, folios, c.folio_id == f.id).where(
+        c.at >= since, c.at < until, c.move.in_(ENDS), *who.folio())).all()]
 
 
-def _resolved(connection: Connection, site: Site, since: datetime, until: datetime, who: Whose,
-              resolutions: Sequence[_Resolution]) -> list[FolioResolved]:
-    """Each by the clock of its folio: the same arithmetic as while it was open (mission.md 4.5)."""
-    if not resolutions:
+def _resolved(connection: Connection, site: Site, since: datetime, until: datetime, who: Whose) -> list[FolioResolved]:
+    """The resolutions that stand, each by the clock of its folio: the same arithmetic as while it was open (mission.md 4.5)."""
+    f, c = folios.c, folio_changes.c
+    made = (c.at >= since, c.at < until, c.move == Move.RESOLVE.value, *who.folio())
+    # By id: a clock that stands still (demos) may give two resolutions of a folio one time.
+    found = {row.id: _Resolution(*row) for row in connection.execute(select(
+        f.id, f.resolved_at, func.coalesce(f.category, ''), f.opened_at, f.clock_starts, f.line, f.site, f.priority, f.first_contact,
+    ).join_from(folio_changes, folios, c.folio_id == f.id).where(*made, f.resolved_at == c.at)).all()}
+    if not found:
         return []
-    f, c, own = folios.c, folio_changes.c, folio_changes.alias().c
-    resolved = select(own.folio_id).join(folios, f.id == own.folio_id).where(
-        own.at >= since, own.at < until, own.move == Move.RESOLVE.value, *who.folio())
     changes: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
-    for row in connection.execute(select(c.folio_id, c.at, c.to_state).where(c.folio_id.in_(resolved)).order_by(c.id)):
-        changes[row.folio_id].append((row.at, row.to_state))
-    judge = _Judge(site, min(one.opened_at for one in resolutions), until)
-    return [FolioResolved(one.at, one.category, one.priority, one.first_contact, judge.kept(one, changes[one.folio_id]))
-            for one in resolutions]
+    every = folio_changes.alias().c
+    resolved = select(c.folio_id).join(folios, f.id == c.folio_id).where(*made)
+    for folio_id, at, state in connection.execute(
+            select(every.folio_id, every.at, every.to_state).where(every.folio_id.in_(resolved)).order_by(every.id)).all():
+        changes[folio_id].append((at, state))
+    judge = _Judge(site, min(one.opened_at for one in found.values()), until)
+    return [FolioResolved(one.at, one.category, one.priority, one.first_contact, judge.kept(one, changes[one.id]))
+            for one in found.values()]
 
 
 class _Judge:

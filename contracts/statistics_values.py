@@ -15,7 +15,7 @@ from ami_listener.call_figures import NOTHING, CallFigures
 
 def percent(part: int, whole: int) -> Decimal | None:
     """With one decimal, cut and not rounded, so that 79.99 is not read as the 80 that it is not; None of nothing."""
-    return None if whole == 0 else Decimal(part * 1000 // whole) / 10
+    return None if whole == 0 else (Decimal(part * 1000 // whole) / 10).quantize(Decimal('0.1'))
 
 
 def mean(total: float, count: int, places: str = '0.1') -> Decimal | None:

@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 WRAP_UP = 'wrap_up'
 STATES = frozenset({'ready', 'paused', WRAP_UP, 'away'})
 SOON = timedelta(minutes=5)                            # a wrap-up that begins later has nothing to do with the call
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(NamedTuple):
     """A state that an agent entered. `queue`: of a wrap-up that began by itself and ends so; '' of one that he asked for."""
 
     login: str
@@ -25,8 +25,7 @@ class Noted:
     queue: str
 
 
-@dataclass(frozen=True)
-class Talk:
+class Talk(NamedTuple):
     """An agent's conversation, of any kind. `joined` None: it is no call that waited in a queue. `talk_s` None: it goes on."""
 
     agent: str

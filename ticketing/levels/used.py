@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from config.hours import EPOCH, SECOND, intervals
 from config.values import Calendar, HolidayBook
@@ -19,6 +19,7 @@ class OpenTime:
     """The open seconds of a calendar within [since, until), added up once. Overrides of a line change nothing here."""
 
     def __init__(self, calendar: Calendar, holidays: HolidayBook, since: datetime, until: datetime) -> None:
+        self._until_instant = until
         runs = [(_epoch(begin), _epoch(end)) for begin, end in intervals(calendar, holidays, (), since, until)]
         self._begins = [begin for begin, _ in runs]
         self._ends = [end for _, end in runs]
@@ -29,6 +30,14 @@ class OpenTime:
     def between(self, since: int, until: int) -> int:
         """Open seconds within [since, until), epoch seconds inside the range."""
         return self._until(until) - self._until(since) if since < until else 0
+
+    def later(self, moment: datetime, after: timedelta) -> datetime:
+        """The instant so much open time after another one, whole seconds of it; the end of the range when it is not reached before."""
+        wanted = self._until(_epoch(moment)) + after // SECOND
+        number = bisect_right(self._before, wanted) - 1
+        if number >= len(self._begins):
+            return self._until_instant
+        return EPOCH + (self._begins[number] + wanted - self._before[number]) * SECOND + after % SECOND
 
     def _until(self, moment: int) -> int:
         number = bisect_right(self._begins, moment)
