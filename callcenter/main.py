@@ -40,6 +40,7 @@ COMMANDS = {
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),
     'ledger': ('callcenter.commands.ledger:ledger', 'What calls out cost; rate them again; compare them with the call records.'),
+    'stats': ('callcenter.commands.stats:stats', 'How calls and folios went, in any period: every figure is defined.'),
     'calendar': ('callcenter.commands.calendar:calendar', 'Look at a year: open days, holidays, what is unconfirmed.'),
     'contract': ('callcenter.commands.contract:contract', 'What was agreed with a client, and what holds on a day.'),
     'config': ('callcenter.commands.config_:config', 'Check, plan, apply and undo what admins edit.'),

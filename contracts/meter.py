@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, null, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, null, or_, select
 
 from config.terms import Contract, Counted
 from config.values import Modality, Site
@@ -260,8 +260,8 @@ def _continuations(stretch: _Stretch) -> Select[Any]:
 
 
 def _reopenings(stretch: _Stretch) -> Select[Any]:
-    change = folio_changes.c                           # the condition in the words of its index
-    return _beside(change.at, change.id, change.folio_id, stretch, text(f"folio_changes.move = '{Move.REOPEN}'"))
+    change = folio_changes.c
+    return _beside(change.at, change.id, change.folio_id, stretch, change.move == Move.REOPEN.value)
 
 
 def _close_calls(stretch: _Stretch) -> Select[Any]:

@@ -45,7 +45,8 @@ def some_books(today: Mapping[str, CallFigures] | None = None, fresh: bool = Tru
 
 
 def of_calls(offered: int, in_time: int, in_progress: int = 0) -> CallFigures:
-    return CallFigures(offered, in_time, in_time, offered - in_time - in_progress, 0, {}, in_progress, None, None, None)
+    over = offered - in_progress
+    return CallFigures(offered, in_time, in_time, over - in_time, 0, {}, in_progress, None, None, None, promised=80 * over)
 
 
 def cells(link: Link = FRESH, books: Books | None = None, board: Board = Board({}, {'acme': {}}), **presences: Presence) -> dict[str, str]:

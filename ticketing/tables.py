@@ -107,7 +107,7 @@ folio_changes = Table(
     Column('by', String(64), nullable=False),
     Column('reason', Text, nullable=False),
     Index('folio_changes_of_folio', 'folio_id'),
-    Index('folio_changes_reopened', 'at', **_only("move = 'reopen'")),
+    Index('folio_changes_by_time', 'at'),                                 # what ended, was reopened or was resolved in an interval
 )
 
 # Append-only: triggers of the database refuse every DELETE, and every UPDATE but the one that erases a text (mission.md 4.1).
@@ -244,6 +244,7 @@ escalations = Table(
     Column('acknowledged_at', UtcDateTime),
     Column('acknowledged_by', String(64)),
     UniqueConstraint('folio_id', 'step'),
+    Index('escalations_by_time', 'fired_at'),
 )
 
 # One for each resolution and each party who must confirm it (mission.md 4.7).
@@ -264,6 +265,7 @@ close_calls = Table(
     Column('score', Integer),
     Column('comment', Text),
     UniqueConstraint('folio_id', 'cycle', 'party'),
+    Index('close_calls_by_answer', 'answered_at', **_only('answered_at IS NOT NULL')),
     Index('close_calls_waiting', 'next_at', **_only("state IN ('waiting', 'calling', 'mailed')")),
 )
 
@@ -283,6 +285,7 @@ call_backs = Table(
     Column('attempts', Integer, nullable=False),
     Column('next_at', UtcDateTime, nullable=False),
     Column('finished_at', UtcDateTime),
+    Index('call_backs_by_time', 'asked_at'),
     Index('call_backs_in_flight', 'client', 'number', unique=True, **_only("state = 'waiting'")),
     Index('call_backs_waiting', 'next_at', **_only("state = 'waiting'")),
 )

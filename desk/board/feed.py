@@ -11,13 +11,14 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, select
 
 from ami_listener.board import Board
-from ami_listener.call_figures import LONGEST, CallFigures, figures_by_queue
+from ami_listener.call_figures import LONGEST, figures_by_queue
 from ami_listener.phones import Phones
 from ami_listener.presence import Presence, PresenceBook
 from ami_listener.tables import calls
 from config.values import Site
+from contracts.targets import targets_of
 from desk.board.quarters import Quarter, Wait, quarters
-from desk.board.state import BoardState, Books, Link, as_json, board_state, target_of
+from desk.board.state import BoardState, Books, Link, as_json, board_state
 from desk.web.stream import Hub
 from fax.books import FaxBook
 from fax.values import FaxState
@@ -67,7 +68,8 @@ class BoardBooks:
         begin = midnight(moment, site)
         try:
             with self._db.read() as connection:
-                today, lately = _today(connection, site, begin, moment), _quarters(connection, begin, moment)
+                today = figures_by_queue(connection, begin, moment, targets_of(site))
+                lately = _quarters(connection, begin, moment)
                 breaches = breaches_ahead(connection, self._now())
             faxes = FaxBook(self._db).counts()
         except DatabaseUnavailable as error:
@@ -161,13 +163,6 @@ def midnight(moment: datetime, site: Site) -> datetime:
     """When today began in the site's zone, UTC."""
     local = moment.astimezone(site.zone)
     return datetime(local.year, local.month, local.day, tzinfo=site.zone).astimezone(UTC)
-
-
-def _today(connection: Connection, site: Site, begin: datetime, moment: datetime) -> dict[str, CallFigures]:
-    """Each queue by its own contract's seconds."""
-    seconds = {queue: target_of(site, queue)[1] for queue in site.queues}
-    found = {each: figures_by_queue(connection, begin, moment, answer_seconds=each) for each in set(seconds.values())}
-    return {queue: found[each][queue] for queue, each in seconds.items() if queue in found[each]}
 
 
 def _quarters(connection: Connection, begin: datetime, moment: datetime) -> tuple[Quarter, ...]:

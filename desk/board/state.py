@@ -214,7 +214,7 @@ def _level(queue: QueueNow) -> Cell:
     over = today.offered - today.in_progress
     if not over:
         return Cell('en curso' if today.offered else 'sin llamadas', 'soft')
-    tone = 'good' if today.reaches(queue.target[0]) else 'bad'
+    tone = 'good' if today.is_met else 'bad'
     return Cell(f'{today.answered_in_time * 100 // over} % ({today.answered_in_time} de {over})', tone)
 
 

@@ -14,7 +14,7 @@ down_revision = '0010'
 branch_labels = None
 depends_on = None
 
-REOPENED, REMEMBERED, TOLD = sa.text("move = 'reopen'"), sa.text("key <> ''"), sa.text('told_folio IS NOT NULL')
+REMEMBERED, TOLD = sa.text("key <> ''"), sa.text('told_folio IS NOT NULL')
 KEPT = ('id', 'folio_id', 'counts', 'at')              # of a decision; its words may be erased
 STAY = 'decisions about the allowance are never removed'
 KEEP = 'decisions about the allowance are never changed'
@@ -25,8 +25,7 @@ def upgrade() -> None:
     op.add_column('status_inquiries', sa.Column('told_folio', RowId))
     op.drop_index('status_inquiries_by_time', 'status_inquiries')
     for name, table, condition in (('status_inquiries_remembered', 'status_inquiries', REMEMBERED),
-                                   ('status_inquiries_told', 'status_inquiries', TOLD),
-                                   ('folio_changes_reopened', 'folio_changes', REOPENED)):
+                                   ('status_inquiries_told', 'status_inquiries', TOLD)):
         op.create_index(name, table, ['at'], sqlite_where=condition, postgresql_where=condition)
     op.create_table(
         'count_decisions',
@@ -58,7 +57,6 @@ def downgrade() -> None:
     if op.get_bind().dialect.name != 'sqlite':
         op.execute('DROP FUNCTION count_decisions_stay()')
         op.execute('DROP FUNCTION count_decisions_keep()')
-    op.drop_index('folio_changes_reopened', 'folio_changes')
     op.drop_index('status_inquiries_told', 'status_inquiries')
     op.drop_index('status_inquiries_remembered', 'status_inquiries')
     op.execute("DELETE FROM status_inquiries WHERE key = ''")      # before, none was kept for so long

@@ -1,6 +1,6 @@
 """What outbound calls cost; what a leg tells of the number dialled, and of when it was answered.
 
-Revision: 0012, after 0010
+Revision: 0012, after 0011
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alembic import op
 from storage.types import Exact, UtcDateTime
 
 revision = '0012'
-down_revision = '0010'
+down_revision = '0011'
 branch_labels = None
 depends_on = None
 

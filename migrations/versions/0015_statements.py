@@ -1,6 +1,6 @@
 """Issued statements: the body, what each said of every request, what it charged.
 
-Revision: 0014, after 0013
+Revision: 0015, after 0014
 """
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from alembic import op
 
 from storage.types import Exact, RowId, UtcDateTime
 
-revision = '0014'
-down_revision = '0013'
+revision = '0015'
+down_revision = '0014'
 branch_labels = None
 depends_on = None
 

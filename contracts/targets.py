@@ -1,0 +1,39 @@
+"""What each line's contract promises of answering, and from when on, for wallboard, statistics and statement (mission.md 7.5, 9). Pure."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from ami_listener.call_figures import Target, Targets
+from config.values import Client, Modality, Policy, Site
+
+
+def targets_of(site: Site) -> Targets:
+    """The targets of all lines at which callers wait, dated as the contracts' terms are: from the first local moment of a day."""
+    return Targets({line.number: tuple(_dated(site, site.clients[line.client], line.modality))
+                    for line in site.lines.values() if line.client in site.clients})
+
+
+def _dated(site: Site, client: Client, modality: Modality) -> Iterator[tuple[datetime | None, Target]]:
+    yield None, _target(client.policy_of(modality))
+    contract = client.contract
+    days = {terms.since for terms in contract.terms if terms.modality is modality}
+    if days:
+        days |= {contract.since} if contract.since else set()
+        days |= {contract.until + timedelta(days=1)} if contract.until else set()
+    for day in sorted(days):
+        yield _midnight(day, site), _target(policy_on(client, modality, day))
+
+
+def policy_on(client: Client, modality: Modality, day: date) -> Policy:
+    """The parameters in force on a local day: those of the contract's terms; outside of them those of the client's file."""
+    terms = client.contract.in_force(modality, day)
+    return client.policy_of(modality) if terms is None else terms.policy
+
+
+def _target(policy: Policy) -> Target:
+    return Target(policy.answer_percent, policy.answer_seconds)
+
+
+def _midnight(day: date, site: Site) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=site.zone).astimezone(UTC)
