@@ -25,6 +25,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter.faxing_out import forget_documents, sending_of
     from callcenter.hooking import LANES, courier_of
     from callcenter.mailing import held_rounds, mail_rounds
+    from callcenter.moving import remind_of_moves
     from callcenter.posting import postman_of
     from ticketing.finding.index import SearchIndex
     bring_in, poll = mail_rounds(serving)
@@ -50,6 +51,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('faxes out', 2.0, sending_of(serving).round),
         Duty('documents of faxes', 3600.0, forget_documents(serving)),
+        Duty('late site moves', 600.0, remind_of_moves(serving)),
         Duty('retention', 3600.0, expiring.expire(serving)),
         Duty('fax retention', 3600.0, faxes.expire),
         Duty('sweep of files', 86_400.0, expiring.sweep(serving)),

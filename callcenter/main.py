@@ -34,6 +34,7 @@ COMMANDS = {
     'fax': ('callcenter.commands.fax:fax', 'Faxes that came in, and those that we send.'),
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
+    'site-move': ('callcenter.commands.site_move:site_move', "Moves of clients' sites: notice, feasibility, cost, delivery."),
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),

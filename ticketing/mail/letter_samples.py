@@ -25,7 +25,26 @@ _SAMPLES: dict[str, Any] = {
     'problem_id': 3, 'title': 'Correo electrónico sin servicio en Monterrey', 'numbers': ['22857141', '22857150', '22857167'],
     'reference': 'F22857141', 'caller': '5555550177', 'caller_name': 'PAPELERIA LUNA', 'pages': 7, 'sent_pages': 5, 'most_pages': 5,
     'damage': ['la página 3 llegó dañada'], 'cut': False, 'held_until': None, 'again': False, 'instead_of': None, 'pdf': None,
+    'move': 'M22857141', 'place': 'Monterrey', 'destination': 'Av. Fundidora 501, Obrera, 64010 Monterrey, N.L.',
+    'client_notice': 'OF-0312/2026', 'received_on': 'lunes 13 de julio de 2026', 'earliest_on': 'viernes 11 de septiembre de 2026',
+    'wanted_on': 'miércoles 16 de septiembre de 2026', 'changed_on': 'miércoles 16 de septiembre de 2026', 'short': False, 'agreed': None,
+    'closed_why': 'Día de la Independencia', 'next_day': 'jueves 17 de septiembre de 2026',
+    'costs': [{'modality': 'HELP DESK 911', 'amount': '$12,500.00'}, {'modality': 'Premium', 'amount': '$8,400.00'}], 'total': '$20,900.00',
+    'accepted': False, 'accepted_total': None, 'must_accept': True, 'cost_differs': False, 'term_months': 12, 'term_first': None,
+    'term_last': None, 'move_state': None,
     'recipient': 'maria.rios@nopalera.example', 'diagnostic': '550 5.1.1 The email account that you tried to reach does not exist',
+}
+_OWN: dict[str, dict[str, Any]] = {
+    'site_move_noticed': {'reason': None, 'move_state': 'notificado'},
+    'site_move_feasible': {'reason': 'Se requiere una toma de corriente regulada en el sitio.', 'move_state': 'factible'},
+    'site_move_not_feasible': {'reason': 'En la zona del nuevo domicilio no hay acceso a nuestra red.', 'move_state': 'no factible'},
+    'site_move_scheduled': {'reason': None, 'accepted': True, 'accepted_total': '$20,900.00', 'move_state': 'programado'},
+    'site_move_delivered': {
+        'reason': None, 'term_first': 'miércoles 16 de septiembre de 2026', 'term_last': 'miércoles 15 de septiembre de 2027',
+        'accepted': True, 'accepted_total': '$19,500.00', 'cost_differs': True, 'closed_why': None, 'move_state': 'entregado'},
+    'site_move_withdrawn': {'reason': 'La mudanza se pospone hasta el próximo año.', 'move_state': 'retirado'},
+    'site_move_cancelled': {'reason': 'El sitio cierra.', 'move_state': 'terminado, con el servicio cancelado'},
+    'site_move_closed': {'reason': 'Las personas del sitio se quedan en el domicilio actual.', 'move_state': 'cerrado'},
 }
 _STATES = {
     'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',
@@ -36,6 +55,7 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
     """A row of the outbox that was never stored, about an invented folio of the client; `notice` is one of NOTICES."""
     line = ordinary_line(site, client)
     user = client.users[0] if client.users else None
+    contact = client.contact if notice in _OWN else None           # who is written to about the contract
     facts: dict[str, Any] = {
         'number': NUMBER, 'client_name': client.name, 'user_name': user.name if user else None,
         'line': national(line.number) if line else None, 'state': _STATES.get(notice, 'in_progress'), 'priority': 'high',
@@ -44,10 +64,12 @@ def sample(notice: str, site: Site, client: Client, now: datetime) -> Outgoing:
         'opened_at': now.isoformat(), 'promised': (now + timedelta(hours=4)).isoformat(), 'zone': site.zone.key,
         'modality': str(line.modality) if line else None, 'deadline': (now + timedelta(days=3)).isoformat(),
         'due': (now + timedelta(hours=1)).isoformat(), 'received_at': now.isoformat()}
-    own = {name: value for name, value in (_SAMPLES | facts).items() if name in NOTICES[notice] or name not in _SAMPLES}
+    invented = _SAMPLES | _OWN.get(notice, {}) | facts
+    own = {name: value for name, value in invented.items() if name in NOTICES[notice] or name not in _SAMPLES}
     return Outgoing(
-        id=0, notice=notice, recipient=(user.email if user else '') or 'persona@cliente.example', message_id=new_message_id(site),
-        facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER, line=line.number if line else None)
+        id=0, notice=notice, recipient=(contact.email if contact else user.email if user else '') or 'persona@cliente.example',
+        message_id=new_message_id(site), facts=own, state=Sending.WAITING, due=now, created_at=now, client=client.key, number=NUMBER,
+        line=line.number if line else None)
 
 
 def broken_templates(site: Site, now: datetime) -> Iterator[tuple[str, str]]:
