@@ -238,4 +238,4 @@ def books(reading: Reading) -> Iterator[SiteMoves]:
         try:
             yield SiteMoves(database)
         except UnknownMove as error:
-            raise Complaint(f'{str(error).capitalize()}. See: mesa site-move list') from error
+            raise Complaint(f'{str(error)[:1].upper()}{str(error)[1:]}. See: mesa site-move list') from error
