@@ -26,6 +26,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
     from callcenter.hooking import LANES, courier_of
     from callcenter.ledgering import ledger_rounds
     from callcenter.mailing import held_rounds, mail_rounds
+    from callcenter.moving import remind_of_moves
     from callcenter.posting import postman_of
     from ticketing.finding.index import SearchIndex
     bring_in, poll = mail_rounds(serving)
@@ -55,6 +56,7 @@ def duties(serving: Any) -> tuple[Duty, ...]:
         Duty('close calls', 1.0, close_calling_of(serving).round),
         Duty('faxes out', 2.0, sending_of(serving).round),
         Duty('documents of faxes', 3600.0, forget_documents(serving)),
+        Duty('late site moves', 600.0, remind_of_moves(serving)),
         Duty('retention', 3600.0, expiring.expire(serving)),
         Duty('fax retention', 3600.0, faxes.expire),
         Duty('sweep of files', 86_400.0, expiring.sweep(serving)),

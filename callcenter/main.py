@@ -36,6 +36,7 @@ COMMANDS = {
     'call-back': ('callcenter.commands.call_back:call_back', 'Callers who left their place in the queue and will be called.'),
     'close-call': ('callcenter.commands.close_call:close_call', 'See who is asked to confirm a solution; enter an answer.'),
     'allowance': ('callcenter.commands.allowance:allowance', "How far clients' allowances are used up, and what counts."),
+    'site-move': ('callcenter.commands.site_move:site_move', "Moves of clients' sites: notice, feasibility, cost, delivery."),
     'user': ('callcenter.commands.user:user', 'Who may sign in to the desk.'),
     'token': ('callcenter.commands.token:token', 'Which programs may use the API.'),
     'calls': ('callcenter.commands.calls:calls', 'Show the call log.'),

@@ -21,7 +21,8 @@ EMAIL = re.compile(r'(?P<local>' + LOCAL + r')@(?P<domain>[^@]+)')
 # The letters there are; an admin's own template bears one of these names.
 NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'cancelled', 'merged', 'closed', 'confirm', 'handover',
            'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning', 'fax', 'fax_rejected',
-           'vip_cap', 'vip_cap_contact', 'allowance')
+           'vip_cap', 'vip_cap_contact', 'allowance', 'site_move_noticed', 'site_move_feasible', 'site_move_not_feasible',
+           'site_move_scheduled', 'site_move_delivered', 'site_move_withdrawn', 'site_move_cancelled', 'site_move_closed')
 # What `ticketing/mail/letter_texts.py` adds to Jinja2's own filters.
 FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
 import contracts.allowance_tables
+import contracts.move_tables
+import contracts.statement_tables
 import desk.accounts.tables
 import fax.outgoing.job_tables
 import fax.tables
@@ -19,7 +22,7 @@ import ticketing.tables
 from storage import migrate
 from storage.engine import Database
 from storage.tables import metadata
-from storage.types import UtcDateTime
+from storage.types import Exact, UtcDateTime
 from tests.test_ticketing_folios import report
 from ticketing.finding.index import SearchIndex
 from ticketing.finding.search import Search
@@ -56,8 +59,10 @@ def test_the_migrated_schema_is_the_code_s(empty_url: str) -> None:
     assert ami_listener.tables.calls.name in metadata.tables
     assert fax.outgoing.job_tables.fax_jobs.name in metadata.tables
     assert fax.tables.faxes.name in metadata.tables
-    assert desk.accounts.tables.desk_users.name in metadata.tables
     assert contracts.allowance_tables.allowance_alerts.name in metadata.tables
+    assert contracts.statement_tables.statements.name in metadata.tables
+    assert contracts.move_tables.site_moves.name in metadata.tables
+    assert desk.accounts.tables.desk_users.name in metadata.tables
 
 
 def test_the_difference_between_schema_and_code_would_be_noticed(empty_url: str) -> None:
@@ -277,5 +282,7 @@ def sample(column) -> object:
         return 1
     if isinstance(column.type, UtcDateTime):
         return NOW
+    if isinstance(column.type, Exact):
+        return Decimal(1)
     kind = column.type.python_type
-    return {'int': 1, 'float': 1.0, 'bool': True, 'dict': {}}.get(kind.__name__, 'c1')
+    return {'date': NOW.date(), 'int': 1, 'float': 1.0, 'bool': True, 'dict': {}}.get(kind.__name__, 'c1')

@@ -31,7 +31,7 @@ CLIENT = SITE.clients['nopalera']
 INTERNAL = ('handover', 'complaint', 'escalation', 'problem_proposed', 'bounce', 'warning')
 HOSTILE = ['a\r\nBcc: x@evil.example', 'a\nSubject: b', '\x00\x07\x1b[2J', '<script>alert(1)</script>', '"><img src=x onerror=y>',
            '{{ 7 * 7 }}', '{% for x in y %}', '\ud800', '\u202egnp.exe',
-           'x' * 100_000, "'; DROP TABLE outbox; --", '=?utf-8?q?=0d=0a?=', 'ñ' * 300]
+           'x' * 100_000, "'; DROP TABLE outbox; --", '=?utf-8?q?=0d=0a?=', '=?utf-8?q?=0d=0aBcc:_x@evil.example?=', 'ñ' * 300]
 
 
 def row(notice: str = 'update', **more: Any) -> Outgoing:
@@ -119,6 +119,15 @@ def test_nobodys_text_becomes_a_header_or_a_tag(notice: str, hostile: str) -> No
 @settings(max_examples=60, deadline=None)
 def test_any_text_makes_a_letter(facts: dict[str, Any]) -> None:
     written(replace(row(), facts={name: value for name, value in facts.items() if name not in INSTANTS}))
+
+
+@pytest.mark.parametrize('word', [
+    '=?utf-8?q?=0d=0aBcc:_x@evil.example?=', '=?us-ascii?b?DQpCY2M6IHhAZXZpbC5leGFtcGxl?=', '=?=?utf-8?q?=0d=0aX:_y?='])
+def test_an_encoded_word_in_a_subject_begins_no_header(word: str) -> None:
+    one = replace(row('problem_proposed'), facts={'title': f'Falla {word} {word}'})
+    raw = letter(one, SITE, KEY, WEB, NOW).as_bytes().partition(b'\r\n\r\n')[0]
+    assert b'\r\nBcc' not in raw and b'\r\nX:' not in raw
+    assert set(written(one).keys()) == set(written(row('problem_proposed')).keys())
 
 
 def test_headers_that_other_machines_read() -> None:

@@ -51,6 +51,10 @@ LETTERS: Mapping[str, str] = {
     'problem_progress': 'avance de la falla', 'bounce': 'correo devuelto', 'warning': 'advertencia',
     'fax': 'fax', 'fax_rejected': 'aviso de fax rechazado', 'allowance': 'consumo de la cuota',
     'vip_cap': 'aviso de usuarios VIP', 'vip_cap_contact': 'aviso de usuarios VIP',
+    'site_move_noticed': 'acuse del cambio de domicilio', 'site_move_feasible': 'cambio de domicilio factible',
+    'site_move_not_feasible': 'cambio de domicilio no factible', 'site_move_scheduled': 'fecha del cambio de domicilio',
+    'site_move_delivered': 'entrega del cambio de domicilio', 'site_move_withdrawn': 'retiro del cambio de domicilio',
+    'site_move_cancelled': 'cancelación por cambio de domicilio no factible', 'site_move_closed': 'cierre del cambio de domicilio',
 }
 SENDINGS: Mapping[str, str] = {
     'waiting': 'en espera', 'sending': 'enviándose', 'sent': 'enviado', 'failed': 'no entregado', 'doubtful': 'entrega dudosa',

@@ -29,6 +29,15 @@ _SAMPLES: dict[str, Any] = {
 }
 # Letters about a contract, of no folio: to the client's contact, but for one.
 TO_SUPERVISORS = frozenset({'vip_cap'})
+_MOVE: dict[str, Any] = {
+    'move': 'M22857141', 'place': 'Monterrey', 'destination': 'Av. Fundidora 501, Obrera, 64010 Monterrey, N.L.',
+    'client_notice': 'OF-0312/2026', 'received_on': 'lunes 13 de julio de 2026', 'earliest_on': 'viernes 11 de septiembre de 2026',
+    'wanted_on': 'miércoles 16 de septiembre de 2026', 'changed_on': 'miércoles 16 de septiembre de 2026', 'short': False, 'agreed': None,
+    'closed_why': 'Día de la Independencia', 'next_day': 'jueves 17 de septiembre de 2026',
+    'costs': [{'modality': 'HELP DESK 911', 'amount': '$12,500.00'}, {'modality': 'Premium', 'amount': '$8,400.00'}], 'total': '$20,900.00',
+    'accepted': False, 'accepted_total': None, 'must_accept': True, 'cost_differs': False, 'term_months': 12, 'term_first': None,
+    'term_last': None, 'move_state': None,
+}
 _VIPS = {'users': 199, 'vips': 12, 'percent': 5, 'allowed': 9, 'ended': '2026-10-31', 'ended_users': 12}
 OF_THE_CONTRACT: dict[str, dict[str, Any]] = {
     'vip_cap': _VIPS,
@@ -36,6 +45,18 @@ OF_THE_CONTRACT: dict[str, dict[str, Any]] = {
     'allowance': {
         'month_title': 'noviembre de 2026', 'allowance': 400, 'requests': 421, 'left': 0, 'above': 21, 'percent': '105.3',
         'threshold': 105, 'price': '12.50', 'above_percent': 100, 'whole_run': True, 'months_above': 2},
+    'site_move_noticed': _MOVE | {'reason': None, 'move_state': 'notificado'},
+    'site_move_feasible': _MOVE | {
+        'reason': 'Se requiere una toma de corriente regulada en el sitio.', 'move_state': 'factible'},
+    'site_move_not_feasible': _MOVE | {
+        'reason': 'En la zona del nuevo domicilio no hay acceso a nuestra red.', 'move_state': 'no factible'},
+    'site_move_scheduled': _MOVE | {'reason': None, 'accepted': True, 'accepted_total': '$20,900.00', 'move_state': 'programado'},
+    'site_move_delivered': _MOVE | {
+        'reason': None, 'term_first': 'miércoles 16 de septiembre de 2026', 'term_last': 'miércoles 15 de septiembre de 2027',
+        'accepted': True, 'accepted_total': '$19,500.00', 'cost_differs': True, 'closed_why': None, 'move_state': 'entregado'},
+    'site_move_withdrawn': _MOVE | {'reason': 'La mudanza se pospone hasta el próximo año.', 'move_state': 'retirado'},
+    'site_move_cancelled': _MOVE | {'reason': 'El sitio cierra.', 'move_state': 'terminado, con el servicio cancelado'},
+    'site_move_closed': _MOVE | {'reason': 'Las personas del sitio se quedan en el domicilio actual.', 'move_state': 'cerrado'},
 }
 _STATES = {
     'opened': 'new', 'assigned': 'assigned', 'waiting': 'waiting', 'resolved': 'resolved', 'reopened': 'assigned', 'cancelled': 'cancelled',

@@ -32,6 +32,9 @@ _BIDI = re.compile('[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]')   # they tu
 _OF_FOLIO = ('number', 'client_name', 'user_name', 'line', 'state', 'priority', 'category_title', 'summary', 'opened_at', 'promised',
              'zone', 'modality')
 VIP_FACTS = ('users', 'vips', 'percent', 'allowed', 'ended', 'ended_users')
+_OF_MOVE = ('move', 'place', 'destination', 'client_notice', 'received_on', 'earliest_on', 'wanted_on', 'changed_on', 'short', 'agreed',
+            'closed_why', 'next_day', 'move_state', 'reason', 'costs', 'total', 'accepted', 'accepted_total', 'must_accept', 'cost_differs',
+            'term_months', 'term_first', 'term_last')
 # The notices and their facts beyond the folio's: a fact that is missing is None in the template, not an error.
 NOTICES: Mapping[str, tuple[str, ...]] = {
     'opened': (),
@@ -58,6 +61,14 @@ NOTICES: Mapping[str, tuple[str, ...]] = {
     'fax_rejected': ('reference', 'caller', 'caller_name', 'pages', 'most_pages', 'received_at'),
     'vip_cap': VIP_FACTS,
     'vip_cap_contact': VIP_FACTS,
+    'site_move_noticed': _OF_MOVE,
+    'site_move_feasible': _OF_MOVE,
+    'site_move_not_feasible': _OF_MOVE,
+    'site_move_scheduled': _OF_MOVE,
+    'site_move_delivered': _OF_MOVE,
+    'site_move_withdrawn': _OF_MOVE,
+    'site_move_cancelled': _OF_MOVE,
+    'site_move_closed': _OF_MOVE,
 }
 SPOKEN = "EEEE d 'de' MMMM 'de' y, HH:mm 'h'"
 

@@ -106,7 +106,8 @@ def reply_address(site: Site, key: str, number: str) -> str:
 
 def subject_line(subject: str, number: str | None) -> str:
     """One line that names the folio, so that an answer is recognised by a mail program that keeps nothing else."""
-    line = ' '.join(subject.split()).replace('=?', '= ?')          # the library would decode it, line ends and all
+    # The library decodes what looks like an encoded word when a header is set, and a line end in it would begin a header of its own.
+    line = ' '.join(subject.split()).replace('=?', '= ?')
     if len(line) > LONGEST_SUBJECT:
         line = line[:LONGEST_SUBJECT - 1] + '…'
     return line if number is None else f'{line} [Folio {number}]'
