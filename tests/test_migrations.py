@@ -11,6 +11,8 @@ from sqlalchemy import bindparam, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
+import contracts.ledger_tables
+import desk.accounts.tables
 import fax.outgoing.job_tables
 import fax.tables
 import ticketing.tables
@@ -54,6 +56,8 @@ def test_the_migrated_schema_is_the_code_s(empty_url: str) -> None:
     assert ami_listener.tables.calls.name in metadata.tables
     assert fax.outgoing.job_tables.fax_jobs.name in metadata.tables
     assert fax.tables.faxes.name in metadata.tables
+    assert desk.accounts.tables.metadata is metadata
+    assert contracts.ledger_tables.outbound_ledger.name in metadata.tables
 
 
 def test_the_difference_between_schema_and_code_would_be_noticed(empty_url: str) -> None:
