@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 import ami_listener.tables
 import contracts.allowance_tables
+import contracts.ledger_tables
 import contracts.move_tables
 import contracts.statement_tables
 import desk.accounts.tables
@@ -63,6 +64,7 @@ def test_the_migrated_schema_is_the_code_s(empty_url: str) -> None:
     assert contracts.statement_tables.statements.name in metadata.tables
     assert contracts.move_tables.site_moves.name in metadata.tables
     assert desk.accounts.tables.desk_users.name in metadata.tables
+    assert contracts.ledger_tables.outbound_ledger.name in metadata.tables
 
 
 def test_the_difference_between_schema_and_code_would_be_noticed(empty_url: str) -> None:
