@@ -246,8 +246,10 @@ def _request(verdict: Verdict, row: Any, stretch: _Stretch, modality: Modality, 
 
 def _beside(at: Any, key: Any, folio_id: Any, stretch: _Stretch, *conditions: Any) -> Select[Any]:
     """What happened to a client's folios in a stretch."""
+    # Not `client =`: SQLite would then begin with all folios that the client ever had.
+    of_client = func.coalesce(folios.c.client, '') == stretch.client
     return select(at.label('at'), key.label('key'), folios.c.number, folios.c.modality).join(folios, folios.c.id == folio_id).where(
-        stretch.within(at), *conditions, folios.c.client == stretch.client)
+        stretch.within(at), *conditions, of_client)
 
 
 def _continuations(stretch: _Stretch) -> Select[Any]:

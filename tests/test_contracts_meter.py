@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from callcenter.folio_loader import LAST_MONTH, Past, load
 from config.terms import Contract, Counted, OverageRule, Terms
 from config.values import Modality, Site
 from contracts.counting import NOT_METERED, Request
@@ -20,6 +21,7 @@ from contracts.months import Month
 from fax.tables import faxes
 from storage.engine import Database
 from tests.lives import DAY, HOUR, MEXICO, MINUTE, NOW, PREMIUM, Desk, site
+from tests.test_ticketing_lists import plan, statements
 from ticketing.folios import EntryKind
 from ticketing.limits import KEPT, StatusGuard
 from ticketing.tables import count_decisions, folio_entries, folios, outbound_calls, status_inquiries
@@ -307,3 +309,23 @@ def test_counting_by_groups_and_one_by_one_say_the_same(db: Database, seed: int)
         with db.read() as connection:
             found = counts(connection, desk.site, 'acme', month, month)
         assert by_modality == {modality: many for (_, modality), many in found.items() if many}
+
+
+def test_a_month_is_found_through_indexes_however_many_folios_there_were(empty_url: str) -> None:
+    load(empty_url, Past.of(10_000, 200))
+    database, month = Database(empty_url, patience_s=20.0), Month(*LAST_MONTH)
+    acme = contracted(*Counted).clients['acme']
+    known = replace(site(), clients={'nopalera': replace(acme, key='nopalera')})
+    with statements() as seen, database.read() as connection:
+        assert counts(connection, known, 'nopalera', month, month)[month, STANDARD] == sum(
+            request.counts for request in requests(connection, known, 'nopalera', month) if request.modality is STANDARD)
+    read = [(statement, parameters) for statement, parameters in seen if statement.startswith('SELECT')]
+    assert len(read) > 10
+    if database.dialect == 'sqlite':
+        for statement, parameters in read:
+            told = plan(database, statement, parameters)
+            assert 'SCAN' not in told.replace('SCAN count_decisions', ''), (statement, told)
+            assert 'folio_entries_of_folio' not in told, told
+    else:
+        assert all('Seq Scan on folios' not in plan(database, *one) for one in read if 'FROM folios' in one[0])
+    database.close()
