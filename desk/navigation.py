@@ -19,6 +19,7 @@ class MenuItem:
 _WORK = MenuItem('/folios', 'Folios', 'f')
 _SEARCH = MenuItem('/buscar', 'Buscar', 'b')
 _BOARD = MenuItem('/tablero', 'Tablero', 't')
+_STATISTICS = MenuItem('/estadisticas', 'Estadísticas', 'e')
 _LINES = MenuItem('/lineas', 'Líneas', 'l')
 _CALENDARS = MenuItem('/calendarios', 'Calendarios', 'c')
 _QUEUES = MenuItem('/colas', 'Colas', 'q')
@@ -27,8 +28,8 @@ _LOG = MenuItem('/bitacora', 'Bitácora', 'a')
 
 MENUS: Mapping[Role, tuple[MenuItem, ...]] = {
     Role.AGENT: (MenuItem('/agente', 'Mi puesto', 'p'), _WORK, _SEARCH),
-    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _WORK, _SEARCH, _LINES, _CALENDARS, _QUEUES),
-    Role.ADMIN: (_HEALTH, _BOARD, _LINES, _CALENDARS, _QUEUES, _LOG),
+    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _STATISTICS, _WORK, _SEARCH, _LINES, _CALENDARS, _QUEUES),
+    Role.ADMIN: (_HEALTH, _BOARD, _STATISTICS, _LINES, _CALENDARS, _QUEUES, _LOG),
     Role.CONTACT: (MenuItem('/cliente/folios', 'Mis folios', 'f'), MenuItem('/cliente/confirmaciones', 'Por confirmar', 'c'),
                    MenuItem('/cliente/estados', 'Estados de cuenta', 'e')),
 }
