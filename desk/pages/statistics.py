@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from babel.dates import format_date
 
 from config.values import Modality, Site
-from contracts.intervals import days, months, span
+from contracts.intervals import days, months
 from contracts.statement import Kind
-from contracts.statistics import by_interval, statistics
+from contracts.statistics import by_interval, with_parts
 from contracts.statistics_figures import FIGURES, GROUPS, Figure, as_table, told_of
 from contracts.statistics_values import Statistics
 from desk.desk import Desk
@@ -72,11 +72,9 @@ def show(desk: Desk, visit: Visit) -> Answer:
     except BadPeriod as error:
         asked, says = Asked(today.replace(day=1), today, None, None), str(error)
     parts = months if (asked.last - asked.first).days > DAYS_SHOWN else days
-    since, until = span(asked.first, asked.last, site.zone)
     intervals = parts(asked.first, asked.last, site.zone)
     with desk.db.read(PATIENCE_S) as connection:
-        whole = statistics(connection, site, since, until, asked.client, asked.modality, now=visit.now)
-        each = by_interval(connection, site, intervals, asked.client, asked.modality, now=visit.now)
+        whole, each = with_parts(connection, site, intervals, asked.client, asked.modality, now=visit.now)
     by_key, labels = {figure.key: figure for figure in FIGURES}, [_named(one.label) for one in intervals]
     return page(
         visit, 'statistics.html.j2', 400 if says else 200, title='Estadísticas', says=says, asked=asked, whole=whole, groups=GROUPS,
@@ -153,7 +151,7 @@ def bars(each: Sequence[Statistics], labels: Sequence[str]) -> list[Bar]:
     """The calls of each part as a stacked bar."""
     most, found = _most(each), []
     wide = WIDTH / max(len(each), 1)
-    every = -(-len(each) // 16)                        # so many labels have room
+    every = -(-len(each) // 10)                        # so many labels have room
     for number, (one, label) in enumerate(zip(each, labels, strict=True)):
         calls = one.calls.calls if one.calls else None
         counts = (('answered', calls.answered), ('abandoned', calls.abandoned), ('other', calls.offered - calls.answered - calls.abandoned)
