@@ -243,12 +243,12 @@ class Past:
         asked: Row = {'id': owner, 'folio_id': folio.id, 'cycle': folio.reopens, 'party': 'user', 'client': folio.client.key,
                       'state': 'waiting', 'attempts': 0, 'next_at': at, 'deadline': None, 'answered_by': None, 'answered_via': None,
                       'answered_at': None, 'score': None}
-        via, there = '', self.chance(93)               # some are never there
+        via, chances = '', (66, 4, 21, 5, 4) if self.chance(93) else (0, 0, 70, 20, 10)         # some are never there
         for attempt in range(3):
             at = self._open_later(at, self._some(10 * MINUTE) if attempt == 0 else 2 * HOUR)
             if at >= self.days.end:
                 break
-            outcome = dice.choices(('confirmed', 'refused', 'no_answer', 'busy', 'no_key'), (66, 4, 21, 5, 4) if there else (0, 0, 70, 20, 10))[0]
+            outcome = dice.choices(('confirmed', 'refused', 'no_answer', 'busy', 'no_key'), chances)[0]
             asked['attempts'] = attempt + 1
             at = self._placed(folio, owner, 'close_call', f'mesa-cc-{owner}-{attempt + 1}-{dice.getrandbits(32):08x}', at, outcome)
             if outcome in ('confirmed', 'refused'):

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from ami_listener.call_figures import CallFigures, figures, figures_by_queue
 from config.values import Modality, Site
 from contracts.intervals import Interval
-from contracts.statistics_facts import Facts, FolioMoved, FolioOpened, FolioResolved, Whose, read_facts, read_wrap_ups, whose
+from contracts.statistics_facts import NO_FACTS, Facts, FolioMoved, FolioOpened, FolioResolved, Whose, read_facts, read_wrap_ups, whose
 from contracts.statistics_values import (
     CallBacksAsked,
     CloseCalls,
@@ -58,21 +58,34 @@ def statistics(connection: Connection, site: Site, since: datetime, until: datet
 def by_interval(connection: Connection, site: Site, intervals: Sequence[Interval], client: str | None = None,
                 modality: Modality | None = None, *, queue: str | None = None, now: datetime | None = None) -> tuple[Statistics, ...]:
     """The figures of each of these intervals, which follow each other without a gap; the books are read once for all of them."""
-    if not intervals:
-        return ()
+    return with_parts(connection, site, intervals, client, modality, queue=queue, now=now)[1] if intervals else ()
+
+
+def with_parts(connection: Connection, site: Site, intervals: Sequence[Interval], client: str | None = None,
+               modality: Modality | None = None, *, queue: str | None = None,
+               now: datetime | None = None) -> tuple[Statistics, tuple[Statistics, ...]]:
+    """The figures of all these intervals together, and of each; at least one. The books are read once."""
     since, until = intervals[0].since, intervals[-1].until
-    who, begins = whose(site, client, modality), [interval.since for interval in intervals]
-    targets = targets_of(site)
-    wrapped = _split(read_wrap_ups(connection, site, since, until, who, queue), lambda one: bisect_right(begins, one.talk.joined) - 1)
-    handling = [_handling(figures(connection, one.since, one.until, targets, queue=queue, lines=who.lines), wrapped.get(number, ()))
-                for number, one in enumerate(intervals)]
-    if queue is not None:
-        return tuple(Statistics(one.since, one.until, client, modality, queue, calls=calls)
-                     for one, calls in zip(intervals, handling, strict=True))
-    facts = read_facts(connection, site, since, until, who)
-    parts = _split_facts(facts, lambda fact: bisect_right(begins, fact.at) - 1, range(len(intervals)))
-    return tuple(Statistics(one.since, one.until, client, modality, calls=handling[number], **count(parts[number], now or until))
-                 for number, one in enumerate(intervals))
+    who, begins, targets = whose(site, client, modality), [interval.since for interval in intervals], targets_of(site)
+    every = read_wrap_ups(connection, site, since, until, who, queue)
+    wrapped = _split(every, lambda one: bisect_right(begins, one.talk.joined) - 1)
+
+    def handling(begin: datetime, end: datetime, some: Collection[WrapUp]) -> Handling:
+        return _handling(figures(connection, begin, end, targets, queue=queue, lines=who.lines), some)
+
+    calls = [handling(one.since, one.until, wrapped.get(number, ())) for number, one in enumerate(intervals)]
+    whole, parts = handling(since, until, every), dict.fromkeys(range(len(intervals)), NO_FACTS)
+    facts = NO_FACTS
+    if queue is None:
+        facts = read_facts(connection, site, since, until, who)
+        parts = _split_facts(facts, lambda fact: bisect_right(begins, fact.at) - 1, parts)
+
+    def told(begin: datetime, end: datetime, some: Handling, of: Facts) -> Statistics:
+        counted = count(of, now or until) if queue is None else {}
+        return Statistics(begin, end, client, modality, queue, calls=some, **counted)
+
+    return told(since, until, whole, facts), tuple(
+        told(one.since, one.until, calls[number], parts[number]) for number, one in enumerate(intervals))
 
 
 def by_queue(connection: Connection, site: Site, since: datetime, until: datetime, client: str | None = None,

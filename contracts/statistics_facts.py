@@ -118,6 +118,9 @@ class Facts:
     problems: Sequence[Told]
 
 
+NO_FACTS = Facts(*((),) * 12)
+
+
 @dataclass(frozen=True)
 class Whose:
     """Of which client and modality; None: of all. `lines`: theirs (E.164), by the site in force."""

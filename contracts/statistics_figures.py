@@ -4,7 +4,9 @@ docs/statistics.md defines each by its key. Mappings (kinds, categories, outcome
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -209,3 +211,18 @@ def _leveled(levels: Mapping[str, Level]) -> Iterator[tuple[str, int]]:
 _LEVELS: Mapping[str, str] = {
     f'{priority} {what}': f'{word}: {said}' for priority, word in PRIORITIES.items()
     for what, said in (('kept', 'a tiempo'), ('breached', 'fuera de tiempo'), ('pending', 'pendiente'))}
+
+
+def as_table(by: str, found: Iterable[tuple[str, Statistics]]) -> str:
+    """All figures as CSV, keys as headings; empty where nothing is known. A label that a spreadsheet would run is made text."""
+    told = io.StringIO()
+    writer = csv.writer(told, lineterminator='\n')
+    writer.writerow([by, *(figure.key for figure in FIGURES)])
+    for label, one in found:
+        writer.writerow([harmless(label), *('' if (value := figure.of(one)) is None else value for figure in FIGURES)])
+    return told.getvalue()
+
+
+def harmless(word: str) -> str:
+    """A word that no spreadsheet takes for a formula."""
+    return f"'{word}" if word[:1] in ('=', '+', '-', '@', '\t', '\r') else word

@@ -53,7 +53,7 @@ def wrap_ups(noted: Iterable[Noted], talks: Iterable[Talk], wrapup_s: Callable[[
     """The wrap-ups that are over. `noted` in order of time; `wrapup_s`: how long the one after a queue's call takes by itself.
 
     One ends at the agent's next state, at his next conversation, or by itself, whatever comes first. It belongs to the conversation before
-    it, if that ended at most SOON before; wrap-ups of calls that waited in no queue are left out.
+    it, if that ended at most SOON before; wrap-ups of calls that waited in no queue are left out, and of conversations that are not over.
     """
     by_agent: dict[str, list[Talk]] = defaultdict(list)
     for talk in sorted(talks, key=lambda one: one.answered):
@@ -77,4 +77,5 @@ def _of_agent(noted: list[Noted], talks: list[Talk], wrapup_s: Callable[[str], i
                 *([one.at + timedelta(seconds=wrapup_s(one.queue))] if one.queue else [])]
         if ends and min(ends) > begins and begins - talks[last].ended <= SOON:
             seconds[last] = seconds.get(last, 0.0) + (min(ends) - begins).total_seconds()
-    return (WrapUp(talks[last], wrapped) for last, wrapped in seconds.items() if talks[last].joined is not None)
+    return (WrapUp(talks[last], wrapped) for last, wrapped in seconds.items()
+            if talks[last].joined is not None and talks[last].talk_s is not None)

@@ -19,17 +19,19 @@ class MenuItem:
 _WORK = MenuItem('/folios', 'Folios', 'f')
 _SEARCH = MenuItem('/buscar', 'Buscar', 'b')
 _BOARD = MenuItem('/tablero', 'Tablero', 't')
+_STATISTICS = MenuItem('/estadisticas', 'Estadísticas', 'e')
 _LINES = MenuItem('/lineas', 'Líneas', 'l')
 _CALENDARS = MenuItem('/calendarios', 'Calendarios', 'c')
 _QUEUES = MenuItem('/colas', 'Colas', 'q')
 _HEALTH = MenuItem('/salud', 'Salud', 's')
-_STATEMENTS = MenuItem('/estados', 'Estados de cuenta', 'e')
+_STATEMENTS = MenuItem('/estados', 'Estados de cuenta', 'd')
 _LOG = MenuItem('/bitacora', 'Bitácora', 'a')
 
 MENUS: Mapping[Role, tuple[MenuItem, ...]] = {
     Role.AGENT: (MenuItem('/agente', 'Mi puesto', 'p'), _WORK, _SEARCH),
-    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _WORK, _SEARCH, _LINES, _CALENDARS, _QUEUES, _STATEMENTS),
-    Role.ADMIN: (_HEALTH, _BOARD, _LINES, _CALENDARS, _QUEUES, _STATEMENTS, _LOG),
+    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _STATISTICS, _STATEMENTS, _WORK, _SEARCH, _LINES, _CALENDARS,
+                      _QUEUES),
+    Role.ADMIN: (_HEALTH, _BOARD, _STATISTICS, _STATEMENTS, _LINES, _CALENDARS, _QUEUES, _LOG),
     Role.CONTACT: (MenuItem('/cliente/folios', 'Mis folios', 'f'), MenuItem('/cliente/confirmaciones', 'Por confirmar', 'c'),
                    MenuItem('/cliente/estados', 'Estados de cuenta', 'e')),
 }

@@ -17,6 +17,7 @@ from desk.pages import (
     sign_in,
     softphone,
     statements,
+    statistics,
     wallboard,
     work_lists,
 )
@@ -26,6 +27,8 @@ LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
 SUPERVISORS = frozenset({Role.SUPERVISOR})
 ADMINS = frozenset({Role.ADMIN})
 CONTACTS = frozenset({Role.CONTACT})
+
+PERIOD = (('cliente', "a client's key"), ('modalidad', 'a modality'), ('desde', 'the first local day'), ('hasta', 'the last one, included'))
 
 ROUTES: tuple[Route, ...] = (
     Route('GET', '/', sign_in.home, ALL_ROLES, 'Leads everybody to the page on which he begins.'),
@@ -51,6 +54,10 @@ ROUTES: tuple[Route, ...] = (
     Route('GET', '/tablero', wallboard.show, LEADERS, 'The wallboard: queues, agents, service level, breaches ahead.',
           query=(('pantalla', "'grande': for a screen on the wall"),)),
     Route('POST', '/tablero/escuchar', wallboard.listen, SUPERVISORS, "Hears an agent's conversation, or whispers to him."),
+    Route('GET', '/estadisticas', statistics.show, LEADERS, 'Statistics of any period and client: figures, a chart by day, a table.',
+          query=PERIOD),
+    Route('GET', '/estadisticas.csv', statistics.table, LEADERS, 'The same by day, as a table of all figures.', media='text/csv',
+          query=PERIOD),
     Route('GET', '/lineas', lines.show_lines, LEADERS, 'The contracted lines: open or closed, why, until when.'),
     Route('GET', '/colas', lines.show_queues, LEADERS, 'The queues and who is in them.'),
     Route('POST', '/colas/mover', lines.move, SUPERVISORS, 'Puts an agent into a queue, or takes him out.'),

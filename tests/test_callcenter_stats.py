@@ -7,11 +7,11 @@ from datetime import date
 
 import pytest
 
-from callcenter.commands.stats import harmless, period
+from callcenter.commands.stats import period
 from callcenter.contract_loader import load
 from callcenter.instance import Instance
 from contracts.months import Month
-from contracts.statistics_figures import FIGURES
+from contracts.statistics_figures import FIGURES, harmless
 from storage.engine import Database
 from tests.test_callcenter_commands import Mesa, before, mesa
 

@@ -23,7 +23,7 @@ from config.terms import Contract, Terms
 from config.values import Calendar, HolidayBook, Modality, Policy, QueueDef, Site
 from contracts import statistics_values
 from contracts.intervals import BY, Interval, days, hours, months, span, weeks
-from contracts.statistics import by_category, by_interval, by_modality, by_queue, in_all, statistics
+from contracts.statistics import by_category, by_interval, by_modality, by_queue, in_all, statistics, with_parts
 from contracts.statistics_figures import FIGURES, GROUPS, told_of
 from contracts.statistics_values import Level, Statistics, percent
 from contracts.targets import targets_of
@@ -227,6 +227,7 @@ def test_a_wrap_up_ends_with_the_next_conversation_and_belongs_to_the_last(db: D
     assert wrapped([(60, 'wrap_up', 'acme'), (200, 'wrap_up', 'acme')], talk(0, 60), talk(2, 80)) == [(0, 10.0), (2, 10.0)]
     assert wrapped([(200, 'wrap_up', ''), (260, 'ready', '')], talk(0, 60), talk(2, 80, queue=None)) == [], 'of a call that he made'
     assert wrapped([(60, 'wrap_up', 'acme')], talk(0, 60, 'beto')) == []
+    assert wrapped([(60, 'wrap_up', 'acme')], talk(0, 60)._replace(talk_s=None)) == [], 'the conversation is not over'
 
 
 # --- folios, led by the use cases ---------------------------------------------------------------------------------------
@@ -434,6 +435,7 @@ def test_hours_of_a_day_add_up(db: Database) -> None:
     with db.read() as connection:
         found = by_interval(connection, the_site(), parts, now=NIGHT)
         assert by_interval(connection, the_site(), ()) == ()
+        assert with_parts(connection, the_site(), parts, now=NIGHT) == (told(db, the_site(), now=NIGHT), found)
         alone = by_interval(connection, the_site(), parts, queue='vip')
         assert by_interval(connection, the_site(), [Interval('x', MORNING, NIGHT)], now=NIGHT)[0] == told(db, the_site(), now=NIGHT)
         mail = by_category(connection, the_site(), MORNING, NIGHT)

@@ -1,9 +1,7 @@
 """`mesa stats`: how the desk answered, what was reported and how it ended, of any interval (mission.md 7.5)."""
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +17,7 @@ from contracts.intervals import BY, span
 from contracts.months import Month
 from contracts.statement import Kind, Value
 from contracts.statistics import by_category, by_interval, by_queue, statistics
-from contracts.statistics_figures import FIGURES, GROUPS, Figure, told_of
+from contracts.statistics_figures import FIGURES, GROUPS, Figure, as_table, told_of
 from contracts.statistics_values import Statistics
 from storage.engine import Database
 
@@ -154,21 +152,6 @@ def plain(value: Value) -> Any:
     if value in ('sí', 'no'):
         return value == 'sí'
     return float(value) if isinstance(value, Decimal) else value
-
-
-def as_table(by: str, found: Iterable[tuple[str, Statistics]]) -> str:
-    """All figures as CSV, keys as headings; empty where nothing is known. A label that a spreadsheet would run is made text."""
-    told = io.StringIO()
-    writer = csv.writer(told, lineterminator='\n')
-    writer.writerow([by, *(figure.key for figure in FIGURES)])
-    for label, one in found:
-        writer.writerow([harmless(label), *('' if (value := figure.of(one)) is None else value for figure in FIGURES)])
-    return told.getvalue()
-
-
-def harmless(word: str) -> str:
-    """A word that no spreadsheet takes for a formula."""
-    return f"'{word}" if word[:1] in ('=', '+', '-', '@', '\t', '\r') else word
 
 
 def show(label: str, one: Statistics, asked: Asked) -> None:

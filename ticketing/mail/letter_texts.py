@@ -148,8 +148,11 @@ def spoken(context: Context, instant: str | datetime | None) -> str:
 
 
 def day(iso: str | None) -> str:
-    """A local day of the facts: '24 de noviembre de 2026'; '' for none."""
-    return str(format_date(date.fromisoformat(iso), "d 'de' MMMM 'de' y", locale='es_MX')) if iso else ''
+    """A local day of the facts: '24 de noviembre de 2026'; '' for none, or for what is no day."""
+    try:
+        return str(format_date(date.fromisoformat(iso), "d 'de' MMMM 'de' y", locale='es_MX')) if iso else ''
+    except ValueError:
+        return ''
 
 
 def duration(seconds: int | None) -> str:
