@@ -24,7 +24,7 @@ NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'c
            'vip_cap', 'vip_cap_contact', 'allowance', 'site_move_noticed', 'site_move_feasible', 'site_move_not_feasible',
            'site_move_scheduled', 'site_move_delivered', 'site_move_withdrawn', 'site_move_cancelled', 'site_move_closed')
 # What `ticketing/mail/letter_texts.py` adds to Jinja2's own filters.
-FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
+FILTERS = ('spoken', 'day', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 
 
 def is_email(text: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
@@ -234,13 +234,13 @@ class _Judge:
         self._site = site
         self._since = since
         self._until = until
-        self._terms: dict[tuple[str, str | None, str], Terms | None] = {}
+        self._terms: dict[tuple[str, str | None, str, date], Terms | None] = {}
         self._open_times: dict[str, OpenTime] = {}
 
     def kept(self, one: _Resolution, changes: Sequence[tuple[datetime, str]]) -> bool | None:
-        key = (one.line, one.site, one.priority)
+        key = (one.line, one.site, one.priority, one.opened_at.astimezone(self._site.zone).date())
         if key not in self._terms:
-            self._terms[key] = terms_of(self._site, *key)
+            self._terms[key] = terms_of(self._site, one.line, one.site, one.priority, one.opened_at)
         terms = self._terms[key]
         return None if terms is None else used_s(one.opened_at, one.clock_starts, changes, self._open_time(terms)) <= terms.resolve_s
 

@@ -22,13 +22,7 @@ def _dated(site: Site, client: Client, modality: Modality) -> Iterator[tuple[dat
         days |= {contract.since} if contract.since else set()
         days |= {contract.until + timedelta(days=1)} if contract.until else set()
     for day in sorted(days):
-        yield _midnight(day, site), _target(policy_on(client, modality, day))
-
-
-def policy_on(client: Client, modality: Modality, day: date) -> Policy:
-    """The parameters in force on a local day: those of the contract's terms; outside of them those of the client's file."""
-    terms = client.contract.in_force(modality, day)
-    return client.policy_of(modality) if terms is None else terms.policy
+        yield _midnight(day, site), _target(client.policy_on(modality, day))
 
 
 def _target(policy: Policy) -> Target:

@@ -188,7 +188,7 @@ def test_a_target_that_changes_applies_from_the_first_moment_of_its_day(db: Data
     dated = replace(site, clients=site.clients | {'acme': acme})
     targets = targets_of(dated)
     assert targets.of(STANDARD, NIGHT - SECOND) == Target(80, 20) and targets.of(STANDARD, NIGHT) == Target(70, 10)
-    assert targets.of(STANDARD, datetime(2027, 1, 1, 6, tzinfo=UTC)) == Target(80, 20)        # the contract is over
+    assert targets.of(STANDARD, datetime(2027, 1, 1, 6, tzinfo=UTC)) == Target(70, 10)        # a call after the contract's end, too
     assert targets.of(PREMIUM, NIGHT) == Target(90, 30)
     both = of_calls(told(db, dated, MORNING, NIGHT + DAY))
     assert (both.answered, both.answered_in_time, both.promised) == (2, 1, 150)

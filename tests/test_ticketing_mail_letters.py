@@ -28,7 +28,7 @@ KEY = 'a key'
 WEB = 'https://ayuda.example/'
 SITE = load(EXAMPLE)
 CLIENT = SITE.clients['nopalera']
-INTERNAL = ('handover', 'complaint', 'escalation', 'problem_proposed', 'bounce', 'warning')
+INTERNAL = ('handover', 'complaint', 'escalation', 'problem_proposed', 'bounce', 'warning', 'vip_cap')
 HOSTILE = ['a\r\nBcc: x@evil.example', 'a\nSubject: b', '\x00\x07\x1b[2J', '<script>alert(1)</script>', '"><img src=x onerror=y>',
            '{{ 7 * 7 }}', '{% for x in y %}', '\ud800', '\u202egnp.exe',
            'x' * 100_000, "'; DROP TABLE outbox; --", '=?utf-8?q?=0d=0a?=', '=?utf-8?q?=0d=0aBcc:_x@evil.example?=', 'ñ' * 300]

@@ -30,7 +30,7 @@ _SAMPLES: dict[str, Any] = {
 # Letters about a contract, of no folio: to the client's contact, but for one.
 TO_SUPERVISORS = frozenset({'vip_cap'})
 _MOVE: dict[str, Any] = {
-    'move': 'M22857141', 'place': 'Monterrey', 'destination': 'Av. Fundidora 501, Obrera, 64010 Monterrey, N.L.',
+    'move': 'M57240019', 'place': 'Monterrey', 'destination': 'Av. Fundidora 501, Obrera, 64010 Monterrey, N.L.',
     'client_notice': 'OF-0312/2026', 'received_on': 'lunes 13 de julio de 2026', 'earliest_on': 'viernes 11 de septiembre de 2026',
     'wanted_on': 'miércoles 16 de septiembre de 2026', 'changed_on': 'miércoles 16 de septiembre de 2026', 'short': False, 'agreed': None,
     'closed_why': 'Día de la Independencia', 'next_day': 'jueves 17 de septiembre de 2026',
