@@ -20,6 +20,7 @@ from config.check_contract import (
     vip_has_two_numbers,
     vip_is_within_its_cap,
 )
+from config.check_letterhead import headings_can_be_read
 from config.check_mail import (
     addresses_are_well_formed,
     faxes_have_an_account,
@@ -89,6 +90,7 @@ CHECKS: tuple[Check, ...] = (
     webhooks_lead_to_the_client,
     webhooks_ask_for_events,
     pops_lead_somewhere,
+    headings_can_be_read,
 )
 
 
