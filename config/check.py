@@ -18,6 +18,7 @@ from config.check_contract import (
     spans_do_not_overlap,
     trunk_numbers_are_not_lines,
 )
+from config.check_letterhead import headings_can_be_read
 from config.check_mail import (
     addresses_are_well_formed,
     faxes_have_an_account,
@@ -114,6 +115,7 @@ CHECKS: tuple[Check, ...] = (
     client_tariffs_are_of_clients,
     prefixes_stand_once,
     our_calls_have_a_price,
+    headings_can_be_read,
 )
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from config import shapes
 from config.documents import Document, Findings, line_named, read_document
 from config.hours import zone as zone_called
+from config.letterhead import letterhead
 from config.load_clients import read_clients
 from config.load_service import catalogue, emergency, fax_settings, mail_settings, mail_templates, policy_read, trunks
 from config.load_tariffs import prices
@@ -110,7 +111,8 @@ def _site(found: Findings) -> Site:
         mail=mail_settings(document, top),
         fax_server=fax_settings(document, top),
         prices=prices(found),
-        mail_templates=mail_templates(found))
+        mail_templates=mail_templates(found),
+        letterhead=letterhead(found, head.name if head else ''))
 
 
 def _calendars(found: Findings, zone: ZoneInfo) -> dict[str, Calendar]:

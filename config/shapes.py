@@ -14,6 +14,7 @@ Perhaps = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r'^[^\x00-\x1f\x7f]*$')]
 Key = Annotated[str, StringConstraints(pattern=r'^[0-9]$')]
 Name = Annotated[str, StringConstraints(pattern=r'^[a-z0-9][a-z0-9-]{0,39}$')]
+Colour = Annotated[str, StringConstraints(pattern=r'^#[0-9a-fA-F]{6}$')]
 Tables = list[dict[str, Any]]
 
 
@@ -227,6 +228,19 @@ class PromptsFile(Shape):
     """prompts.toml"""
 
     texts: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]] = {}
+
+
+class LetterheadFile(Shape):
+    """letterhead.toml: the fields of `config.values.Letterhead`."""
+
+    name: Text = ''
+    address: Annotated[list[Text], Field(max_length=6)] = []
+    tax_id: Perhaps = ''
+    phone: Perhaps = ''
+    email: Perhaps = ''
+    web: Perhaps = ''
+    primary: Colour = ''
+    accent: Colour = ''
 
 
 class ClientFile(Shape):

@@ -8,8 +8,10 @@ from pathlib import Path
 
 LARGEST = 5 * 1024 * 1024                              # bytes
 LARGEST_TEMPLATE = 64 * 1024
+LARGEST_LOGO = 512 * 1024
 NEEDED = ('site.toml', 'calendars.toml', 'holidays.toml', 'menus.toml', 'queues.toml', 'agents.toml')
-OPTIONAL = ('applications.toml', 'overrides.toml', 'prompts.toml', 'tariffs.toml')
+LETTERHEAD, LOGO = 'letterhead.toml', 'logo.png'
+OPTIONAL = ('applications.toml', 'overrides.toml', 'prompts.toml', 'tariffs.toml', LETTERHEAD, LOGO)
 CLIENT = re.compile(r'[a-z0-9][a-z0-9-]*')
 # What may lie in each folder; everything else is either a slip of the keyboard or nothing of ours.
 EXPECTED = {

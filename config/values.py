@@ -154,6 +154,22 @@ LADDER = (
 
 
 @dataclass(frozen=True)
+class Letterhead:
+    """Who issues statements, as their head shows it (mission.md 7.5). Colours are '#rrggbb'."""
+
+    name: str = ''
+    address: tuple[str, ...] = ()                     # lines
+    tax_id: str = ''                                  # RFC
+    phone: str = ''
+    email: str = ''
+    web: str = ''
+    primary: str = '#17456b'                          # headings and rules; it can be read on white paper
+    accent: str = '#e2a33b'
+    logo: bytes = b''                                 # a PNG; b'': none
+    where: Where = Where('', 0, '')
+
+
+@dataclass(frozen=True)
 class MailSettings:
     """How e-mail leaves and comes in. Passwords are in the instance's secrets, never here."""
 
@@ -379,6 +395,7 @@ class Site:
     mail: MailSettings = MailSettings()
     fax_server: FaxSettings = FaxSettings()
     prices: Prices = Prices()
+    letterhead: Letterhead = Letterhead()
     mail_templates: Mapping[str, str] = field(default_factory=dict)  # an admin's own: 'mail/CLIENT/NAME.txt' -> Jinja2 text
 
     def on(self, day: date) -> Site:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from ami_listener.call_figures import Target, Targets
 from config.values import Client, Modality, Policy, Site
@@ -15,12 +15,8 @@ def targets_of(site: Site) -> Targets:
 
 
 def _dated(site: Site, client: Client, modality: Modality) -> Iterator[tuple[datetime | None, Target]]:
-    yield None, _target(client.policy_of(modality))
-    contract = client.contract
-    days = {terms.since for terms in contract.terms if terms.modality is modality}
-    if days:
-        days |= {contract.since} if contract.since else set()
-        days |= {contract.until + timedelta(days=1)} if contract.until else set()
+    yield None, _target(client.policy_on(modality, date.min))
+    days = {terms.since for terms in client.contract.terms if terms.modality is modality}
     for day in sorted(days):
         yield _midnight(day, site), _target(client.policy_on(modality, day))
 
