@@ -20,7 +20,7 @@ NOTES = (
 def assemble(facts: MonthFacts) -> Statement:
     """The statement of the month as a draft."""
     bill = bill_of(facts)
-    notes = NOTES
+    notes: tuple[str, ...] = NOTES
     if facts.month.span(facts.site.zone)[1] > facts.made_at:
         notes = ('El mes no ha terminado: las cifras van hasta el momento en que se hizo este borrador.', *notes)
     return Statement(

@@ -36,8 +36,8 @@ def requests(facts: MonthFacts) -> Section:
     for row in facts.folios:
         counted[_category(facts, row.category)] += counts.get(row.number, False)
     names = sorted(opened, key=lambda name: (-opened[name], name))
-    rows = tuple((name, opened[name], counted[name], percent(opened[name], len(facts.folios))) for name in names)
-    days = tuple(_count_on(facts, number) for number in range(facts.month.days))
+    rows: tuple[tuple[Value, ...], ...] = tuple((name, opened[name], counted[name], percent(opened[name], len(facts.folios))) for name in names)
+    days = [_count_on(facts, number) for number in range(facts.month.days)]
     labels = tuple(str(number + 1) for number in range(facts.month.days))
     return Section('requests', 'Solicitudes por categoría y por día', (
         f'Se abrieron {len(facts.folios)} folios; {sum(counted.values())} cuentan como solicitudes del mes.',), (
@@ -58,8 +58,8 @@ def kinds(facts: MonthFacts) -> Section:
     """Failures, requests and complaints, by priority."""
     found = Counter((row.kind, row.priority) for row in facts.folios)
     order = ('high', 'medium', 'low')
-    rows = tuple((_plural(kind), *(found[kind, priority] for priority in order), sum(found[kind, priority] for priority in order))
-                 for kind in KINDS)
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (_plural(kind), *(found[kind, priority] for priority in order), sum(found[kind, priority] for priority in order)) for kind in KINDS)
     solved, closed = facts.figures.solved, facts.figures.closed
     assert solved is not None and closed is not None
     ends: tuple[tuple[Value, ...], ...] = (
@@ -85,7 +85,7 @@ def levels(facts: MonthFacts) -> Section:
     for title, of in (('Responder', found.respond), ('Resolver', found.resolve)):
         rows += [(f'{title}, prioridad {PRIORITIES[priority]}', *_level(of.get(priority, Level())))
                  for priority in ('high', 'medium', 'low')]
-    calls = [day.calls.calls for day in facts.by_day if day.calls is not None]
+    daily = [day.calls.calls for day in facts.by_day if day.calls is not None]
     goal = _percent(facts.figures.calls.calls.promised_level) if facts.figures.calls else None
     return Section('levels', 'Niveles de servicio', (
         'Las llamadas se miden contra el tiempo para contestar de cada línea; respuesta y solución, en horas de servicio, sin las esperas '
@@ -94,8 +94,8 @@ def levels(facts: MonthFacts) -> Section:
             Column('level', 'Nivel'), Column('cases', 'Casos', NUMBER), Column('kept', 'A tiempo', NUMBER),
             Column('percent', 'Cumplimiento', PERCENT), Column('target', 'Acordado', PERCENT), Column('verdict', 'Resultado')),
             tuple(rows)),),
-        (Chart('levels', 'Llamadas contestadas a tiempo', 'line', tuple(str(number + 1) for number in range(len(calls))),
-               (Series('Contestadas a tiempo', tuple(percent(day.answered_in_time, day.offered - day.in_progress) for day in calls)),), '%',
+        (Chart('levels', 'Llamadas contestadas a tiempo', 'line', tuple(str(number + 1) for number in range(len(daily))),
+               (Series('Contestadas a tiempo', tuple(percent(day.answered_in_time, day.offered - day.in_progress) for day in daily)),), '%',
                ('Acordado', goal) if goal is not None else None),))
 
 
@@ -344,9 +344,11 @@ def _quota_rows(facts: MonthFacts) -> Iterator[tuple[Value, ...]]:
             lines = [line for line in use.due if line.month == one.month]
             if one.month in charged or one.month > facts.month.plus(-3):
                 above = '—' if one.allowance is None else 'sí' if one.is_above else 'no'
-                for line in lines or [None]:
-                    yield (MODALITIES[modality], month_title(one.month), one.allowance, one.requests, above,
-                           line.units if line else None, line.price if line else None, line.amount if line else None)
+                of_month = (MODALITIES[modality], month_title(one.month), one.allowance, one.requests, above)
+                if not lines:
+                    yield (*of_month, None, None, None)
+                for line in lines:
+                    yield (*of_month, line.units, line.price, line.amount)
 
 
 def _correction_rows(facts: MonthFacts) -> Iterator[tuple[Value, ...]]:

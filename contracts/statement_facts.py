@@ -52,7 +52,7 @@ class FolioRow:
     opened_at: datetime
     modality: str
     kind: str
-    category: str
+    category: str | None
     priority: str
     state: str
     unlisted: bool
@@ -255,14 +255,14 @@ def _charged(connection: Connection, client: str) -> frozenset[str]:
 
 def _folio_rows(connection: Connection, client: str, since: datetime, until: datetime) -> tuple[FolioRow, ...]:
     f = folios.c
-    return tuple(FolioRow(*row) for row in connection.execute(select(
-        f.number, f.opened_at, f.modality, f.kind, f.category, f.priority, f.state, f.unlisted, f.resolved_at, f.score,
-    ).where(f.client == client, f.opened_at >= since, f.opened_at < until).order_by(f.opened_at, f.id)))
+    wanted = select(*(f[name] for name in FolioRow.__dataclass_fields__)).where(
+        f.client == client, f.opened_at >= since, f.opened_at < until).order_by(f.opened_at, f.id)
+    return tuple(FolioRow(*row) for row in connection.execute(wanted))
 
 
 def _call_rows(connection: Connection, site: Site, client: str, since: datetime, until: datetime) -> tuple[CallRow, ...]:
     c = calls.c
-    wanted = select(c.linkedid, c.joined, c.line, c.folio, c.disposition, c.wait_s, c.talk_s).where(
+    wanted = select(*(c[name] for name in CallRow.__dataclass_fields__)).where(
         *of_queue(since, until, lines=whose(site, client, None).lines)).order_by(c.joined, c.linkedid)
     return tuple(CallRow(*row) for row in connection.execute(wanted))
 

@@ -100,10 +100,9 @@ class Statements:
         with self._db.write(PATIENCE_S) as connection:
             self._db.lock(connection, f'statement {client}')
             _may_be_issued(connection, site, client, month, now)
-            id_ = connection.execute(insert(statements).values(
-                client=client, month=str(month), sha256=digest, body=body.decode(), total=statement.total, issued_at=now,
-                issued_by=by)).inserted_primary_key[0]
-            _keep(connection, id_, facts)
+            connection.execute(insert(statements).values(
+                client=client, month=str(month), sha256=digest, body=body.decode(), total=statement.total, issued_at=now, issued_by=by))
+            _keep(connection, facts)
         return Issued(client, month, digest, statement.total, now, by)
 
 
@@ -133,9 +132,10 @@ def _is_complete(facts: MonthFacts) -> None:
         raise CannotIssue(f'no IVA is known for {facts.month} in the region {facts.contract.tax_region!r}: add a [[tax]] to tariffs.toml')
 
 
-def _keep(connection: Connection, id_: int, facts: MonthFacts) -> None:
+def _keep(connection: Connection, facts: MonthFacts) -> None:
     """What was said and charged, so that nothing is charged twice and every later correction is seen."""
     client, reference = facts.client.key, f'{facts.client.key} {facts.month}'
+    id_ = connection.scalar(select(statements.c.id).where(statements.c.client == client, statements.c.month == str(facts.month)))
     said = [dict(statement_id=id_, reference=one, month=month, counts=counts, reason=reason)
             for one, month, counts, reason in to_be_said(facts)]
     for start in range(0, len(said), IN_AT_ONCE):

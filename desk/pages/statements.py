@@ -79,5 +79,5 @@ def given(desk: Desk, visit: Visit, found: Statement) -> Answer:
     wanted = FORMATS[visit.words['format']]
     made = render(found, visit.words['format'], desk.site().letterhead)
     draft = '' if found.issued_at else '-borrador'
-    return download(made, wanted.content_type, f'estado-de-cuenta-{found.client}-{found.month}{draft}.{wanted.extension}',
+    return download(made, wanted.content_type, f'estado-de-cuenta-{found.client}-{found.month}{draft}{wanted.extension}',
                     inline=visit.words['format'] in INLINE)
