@@ -14,6 +14,7 @@ from markupsafe import Markup
 from weasyprint import HTML
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from config.pictures import picture_size
 from config.values import Letterhead
 from contracts.charts import described, svg
 from contracts.renderings.html import TEMPLATES, UNBROKEN, filled
@@ -60,10 +61,18 @@ def to_pdf(statement: Statement, letterhead: Letterhead) -> bytes:
     pictures = _Pictures(letterhead.logo)
     text = filled('print.html.j2', statement, letterhead, style=style, logo=LOGO if letterhead.logo else '', sections=sections, annexes=annexes,
                   is_printed=is_printed, on_first=on_first, columns=lambda table: columns(table, zone), picture=pictures.chart,
-                  described=described)
+                  described=described, logo_width=logo_width(letterhead.logo))
     identifier = hashlib.sha256(to_json(statement)).digest()[:16]
     document: bytes = HTML(string=text, url_fetcher=pictures).write_pdf(pdf_identifier=identifier, pdf_tags=True)
     return document
+
+
+def logo_width(logo: bytes) -> float:
+    """How wide a logo stands on paper, in millimetres: as large as it can be without being higher than 16 or wider than 34."""
+    if not logo:
+        return 0
+    width, height = picture_size(logo)
+    return round(min(34, 16 * width / height), 1)
 
 
 def is_printed(table: Table) -> bool:

@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(r'[\[\]:*?/\\\x00-\x1f]')
 FORMATS: dict[Kind, str] = {
     Kind.COUNT: '#,##0', Kind.MONEY: '"$"#,##0.00;[Red]-"$"#,##0.00', Kind.RATE: '"$"#,##0.00##', Kind.PERCENT: '0.##" %"', Kind.SECONDS: '[m]:ss',
     Kind.DECIMAL: '#,##0.00##', Kind.DATE: 'dd/mm/yyyy', Kind.INSTANT: 'dd/mm/yyyy hh:mm'}
-WIDTHS: dict[Kind, int] = {Kind.DATE: 11, Kind.INSTANT: 16, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
+WIDTHS: dict[Kind, int] = {Kind.DATE: 11, Kind.INSTANT: 17, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
 SUMMED = (Kind.COUNT, Kind.MONEY, Kind.SECONDS, Kind.DECIMAL)
 CHARGES = (Column('concept', 'Concepto'), Column('month', 'Mes'), Column('units', 'Unidades', Kind.COUNT), Column('price', 'Precio unitario', Kind.RATE),
            Column('amount', 'Importe', Kind.MONEY), Column('table', 'Detalle'))
@@ -93,7 +93,7 @@ class _Sheets:
         self._title = self._format(bold=True, font_size=14, font_color=letterhead.primary)
         self._soft = self._format(font_color='#52606d')
         self._bold = self._format(bold=True)
-        self._plain = self._format(valign='top')
+        self._plain = self._format(valign='top', indent=1)
         self._link = self._format(font_color='#0b5394', underline=1)
         self._cells = {kind: self._format(num_format=number, valign='top') for kind, number in FORMATS.items()}
         self._totals = {kind: self._format(num_format=number, bold=True, top=1) for kind, number in FORMATS.items()}
@@ -115,7 +115,7 @@ class _Sheets:
 
     def charges(self) -> None:
         """The first sheet: whose statement, what is to be paid, and where the other sheets are."""
-        statement, sheet = self._statement, self._sheet(landscape=False)
+        statement, sheet = self._statement, self._sheet(landscape=True)
         for index, width in enumerate((58, 18, 10, 15, 16, 26)):
             sheet.set_column(index, index, width)
         _write(sheet, 0, 0, self._letterhead.name, self._title)
@@ -182,17 +182,31 @@ class _Sheets:
             sheet.set_column(index, index, self._width(table, index))
         sheet.freeze_panes(head + 1, 1)
         sheet.repeat_rows(head)
-        kinds = [column.kind for column in table.columns]
-        for row, values in enumerate(table.rows, start=head + 1):
-            for index, value in enumerate(values):
-                self._cell(sheet, (row, index), value, kinds[index])
+        for index, column in enumerate(table.columns):
+            self._column(sheet, table, (head + 1, index), column.kind)
         after = head + 1 + len(table.rows)
         if table.rows:
-            sheet.autofilter(head, 0, after - 1, len(kinds) - 1)
+            sheet.autofilter(head, 0, after - 1, len(table.columns) - 1)
         if table.total is not None:
             self._total(sheet, table, head + 1, after)
         if table.note:
             _write(sheet, after + 2, 0, table.note, self._soft)
+
+    def _column(self, sheet: Worksheet, table: Table, at: tuple[int, int], kind: Kind) -> None:
+        """One column's cells; an annex has thousands of them, so the ordinary ones take no detour."""
+        first, index = at
+        plain, style, zone = self._plain, self._cells.get(kind, self._cells[Kind.DECIMAL]), self._zone
+        for row, values in enumerate(table.rows, start=first):
+            value = values[index]
+            if type(value) is str:
+                if value:
+                    sheet.write_string(row, index, value if len(value) <= LONGEST_TEXT else _cut(value), plain)
+            elif type(value) is int and kind is not Kind.SECONDS:
+                sheet.write_number(row, index, value, style)
+            elif type(value) is datetime:
+                sheet.write_datetime(row, index, value.astimezone(zone).replace(tzinfo=None), self._cells[Kind.INSTANT])
+            elif value is not None:
+                self._cell(sheet, (row, index), value, kind)
 
     def _total(self, sheet: Worksheet, table: Table, first: int, row: int) -> None:
         for index, (value, column) in enumerate(zip(table.total or (), table.columns, strict=True)):
@@ -274,10 +288,14 @@ class _Sheets:
 
 def _write(sheet: Worksheet, row: int, column: int, text: str, style: Format) -> None:
     """A text as a text: never a formula, a link or a number, and never more than a cell holds."""
-    sheet.write_string(row, column, text if len(text) <= LONGEST_TEXT else f'{text[:LONGEST_TEXT - 1]}…', style)
+    sheet.write_string(row, column, text if len(text) <= LONGEST_TEXT else _cut(text), style)
+
+
+def _cut(text: str) -> str:
+    return f'{text[:LONGEST_TEXT - 1]}…'
 
 
 def _number(value: Value, kind: Kind) -> Decimal:
     if not isinstance(value, int | Decimal):
         raise ValueError(f'{value!r} is not a number')
-    return Decimal(value) / DAY if kind is Kind.SECONDS else Decimal(value)
+    return value / DAY if kind is Kind.SECONDS else Decimal(value)
