@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from ami_listener.tables import calls
@@ -30,6 +30,7 @@ from contracts.renderings.json_ import from_json, to_json
 from contracts.statement_tables import statement_excesses, statement_items, statement_requests, statements
 from contracts.statements import CannotIssue, Damaged, Issued, NoSuchMonth, Statements
 from contracts.statistics import statistics
+from contracts.statistics_values import Statistics
 from storage.engine import Database
 from tests.lives import DAY, HOUR, MEXICO, STANDARD
 from tests.statement_books import AGREED, IVA, JANUARY, Books, a_site, after, charges, put_folios, tables
@@ -38,6 +39,14 @@ from ticketing.tables import count_decisions, folios, visits
 FEBRUARY, MARCH, APRIL, MAY = (JANUARY.plus(n) for n in range(1, 5))
 PRICE = Decimal('95.00')
 KEPT = (statements, statement_requests, statement_excesses, statement_items)
+
+
+@pytest.fixture(autouse=True)
+def days_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The telephone's figures of each day, thirty readings a month, say nothing of what is charged: read once here."""
+    def of_days(connection: Connection, of: Site, days: Sequence[Any], client: str, now: datetime) -> tuple[Statistics, ...]:
+        return (statistics(connection, of, days[0].since, days[0].until, client, now=now),) * len(days)
+    monkeypatch.setattr(statement_facts, 'by_interval', of_days)
 
 
 def live(db: Database, site: Site, counts: Sequence[int], first: Month = JANUARY) -> Books:
@@ -501,7 +510,8 @@ def put_move(db: Database, id_: int, day: date) -> None:
     with db.write() as connection:
         connection.execute(insert(site_moves).values(
             id=id_, reference=f'M{id_}', client='acme', site=f'Planta {id_}', notice=f'A-{id_}', received_on=date(2025, 10, 1),
-            wanted_on=day, destination='Calle 5', modalities=['standard', 'premium'], state='delivered', version=4, recorded_at=after(Month(2025, 10)),
+            wanted_on=day, destination='Calle 5', modalities=['standard', 'premium'], state='delivered', version=4,
+            recorded_at=after(Month(2025, 10)),
             agreed='', answer='', delivered_on=day, delivery_recorded_at=after(MARCH), ended_why='', term_months=12,
             term_first=day, term_last=day + 364 * DAY))
         connection.execute(insert(site_move_costs), [
@@ -594,13 +604,10 @@ lives_ = st.tuples(
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives_)
 def test_whatever_is_decided_when_the_sum_is_the_ideal(
-        migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+        migrated_file: Path, tmp_path_factory: pytest.TempPathFactory,
         life: tuple[list[int], list[tuple[int, int, int, bool]], int, OverageRule]) -> None:
     """Months of some requests; before a month is issued, some of any month are decided otherwise. All charged is what is right at last."""
     counts, decisions, first, rule = life
-    # The telephone's figures of each day, thirty readings a month, say nothing of what is charged.
-    monkeypatch.setattr(statement_facts, 'by_interval', lambda connection, site, days, client, now: tuple(
-        statistics(connection, site, now, now, client) for _ in days[:1]) * len(days))
     file = tmp_path_factory.mktemp('life') / 'mesa.db'
     file.write_bytes(migrated_file.read_bytes())
     db = Database(f'sqlite:///{file}', patience_s=20.0)
