@@ -1,7 +1,7 @@
 """All that a month's statement is made from, read in one transaction (mission.md 7.5). What was issued before is among it."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -125,20 +125,21 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
     """The facts of a client's month, by the terms that were in force in it. Raises NoSuchMonth.
 
     An open month is told as far as it has come. Earlier months that were not issued yet are taken as if they had been: a draft charges
-    its own part only.
+    its own part only, and what is late for an issued month stands on the statement that follows the last issued one.
     """
     known = _checked(site, client, month, now)
     since, until = month.span(site.zone)
     as_then = site.on(min(month.last, known.contract.until or month.last))
-    first = _first_issued(connection, client) or month
-    first = min(first, month)
+    issued = _issued_months(connection, client)
+    first = min(issued[0], month) if issued else month
+    begins = (first if issued and issued[-1] == month.plus(-1) else month).span(site.zone)[0]
     found = requests(connection, site, client, month)
     return MonthFacts(
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
-        overage={modality: _overage(connection, site, known, modality, first, month) for modality in _metered(known)},
-        corrections=_corrections(connection, site, client, first, month),
-        outbound=tuple(line for line in lines(connection, client, first.span(site.zone)[0], until) if line.statement is None),
-        visits=_visits(connection, client, first.span(site.zone)[0], until), moves=_moves(connection, client, first, month),
+        overage={modality: _overage(connection, site, known, modality, issued, month) for modality in _metered(known)},
+        corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
+        outbound=tuple(line for line in lines(connection, client, begins, until) if line.statement is None),
+        visits=_visits(connection, client, begins, until), moves=_moves(connection, client, begins.astimezone(site.zone).date(), month),
         figures=statistics(connection, as_then, since, until, client, now=min(now, until)),
         by_day=by_interval(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until)),
         by_modality=by_modality(connection, as_then, since, until, client),
@@ -165,7 +166,8 @@ def _metered(client: Client) -> tuple[Modality, ...]:
     return tuple(modality for modality in Modality if modality in agreed)
 
 
-def _overage(connection: Connection, site: Site, client: Client, modality: Modality, first: Month, month: Month) -> ModalityUse:
+def _overage(connection: Connection, site: Site, client: Client, modality: Modality, settled: Sequence[Month],
+             month: Month) -> ModalityUse:
     contract = client.contract
     begins = min(terms.since for terms in contract.terms if terms.modality is modality)
     start = Month.of(max(begins, contract.since or begins))
@@ -176,13 +178,17 @@ def _overage(connection: Connection, site: Site, client: Client, modality: Modal
     def rule(charging: Month) -> Any:
         terms = contract.in_force(modality, min(charging.last, contract.until or charging.last))
         return terms.overage if terms else contract.terms[0].overage
+    first = min(settled[0], month) if settled else month
     ideal = [line for line in charges(uses, rule) if line.charged_in >= first]
     issued = _issued_excesses(connection, client.key, modality)
-    newest = max((line.charged_in for line in issued), default=None)
-    settled = _last_issued(connection, client.key)
-    assumed = [line for line in ideal if line.charged_in < month and (settled is None or line.charged_in > settled)]
-    wanted = due(ideal, [*issued, *assumed], month) if newest is None or newest <= month else ()
-    return ModalityUse(uses, tuple(wanted), tuple(issued))
+    # Of an issued month, or one before the last issued one, nothing is due any more; of a later one, what the month before it leaves.
+    if settled and month <= settled[-1]:
+        wanted: tuple[Excess, ...] = ()
+    elif settled and settled[-1] < month.plus(-1):
+        wanted = due(ideal, [*issued, *due(ideal, issued, month.plus(-1))], month)
+    else:
+        wanted = due(ideal, issued, month)
+    return ModalityUse(uses, wanted, tuple(issued))
 
 
 def _issued_excesses(connection: Connection, client: str, modality: Modality) -> list[Excess]:
@@ -193,12 +199,12 @@ def _issued_excesses(connection: Connection, client: str, modality: Modality) ->
     return [Excess(Month.parse(row.month), Month.parse(row.charged), row.units, row.price, row.amount) for row in rows]
 
 
-def _corrections(connection: Connection, site: Site, client: str, first: Month, month: Month) -> dict[Month, tuple[Correction, ...]]:
+def _corrections(connection: Connection, site: Site, client: str, issued: Sequence[Month]) -> dict[Month, tuple[Correction, ...]]:
     """What the books say now of requests of issued months, where the newest statement that spoke of them says something else."""
     found: dict[Month, tuple[Correction, ...]] = {}
     said = _said(connection, client)
-    for earlier in sorted(said):
-        if earlier < month and (changed := correction(said[earlier], requests(connection, site, client, earlier))):
+    for earlier in issued:
+        if changed := correction(said.get(earlier, {}), requests(connection, site, client, earlier)):
             found[earlier] = changed
     return found
 
@@ -213,14 +219,10 @@ def _said(connection: Connection, client: str) -> dict[Month, dict[str, Said]]:
     return found
 
 
-def _first_issued(connection: Connection, client: str) -> Month | None:
-    text = connection.scalar(select(statements.c.month).where(statements.c.client == client).order_by(statements.c.month).limit(1))
-    return Month.parse(text) if text else None
-
-
-def _last_issued(connection: Connection, client: str) -> Month | None:
-    text = connection.scalar(select(statements.c.month).where(statements.c.client == client).order_by(statements.c.month.desc()).limit(1))
-    return Month.parse(text) if text else None
+def _issued_months(connection: Connection, client: str) -> tuple[Month, ...]:
+    """In their order; they follow each other without a gap."""
+    found = connection.scalars(select(statements.c.month).where(statements.c.client == client).order_by(statements.c.month))
+    return tuple(Month.parse(text) for text in found)
 
 
 # --- single things, charged once -----------------------------------------------------------------------------------------
@@ -234,10 +236,10 @@ def _visits(connection: Connection, client: str, since: datetime, until: datetim
                  for row in connection.execute(wanted) if f'visit:{row.id}' not in charged)
 
 
-def _moves(connection: Connection, client: str, first: Month, month: Month) -> tuple[Move, ...]:
-    """Delivered from the first month on, with those of their costs that no statement has charged."""
+def _moves(connection: Connection, client: str, first: date, month: Month) -> tuple[Move, ...]:
+    """Delivered from a day to the end of a month, with those of their costs that no statement has charged."""
     charged = _charged(connection, client)
-    found = move_rows(connection, site_moves.c.client == client, site_moves.c.delivered_on.between(first.first, month.last))
+    found = move_rows(connection, site_moves.c.client == client, site_moves.c.delivered_on.between(first, month.last))
     open_ = (replace(move, costs=tuple(cost for cost in move.costs if move_item(move, cost.modality) not in charged)) for move in found)
     return tuple(move for move in open_ if move.costs)
 

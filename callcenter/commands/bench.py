@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from callcenter.commands.bench_pops import pops
+from callcenter.commands.bench_statement import statement as bench_statement
 from callcenter.console import Complaint, print_json, say
 from callcenter.instance import Instance, pass_instance
 
@@ -183,3 +184,4 @@ def lists_command(total: int, database: str, scratch: Path | None, as_json: bool
 
 
 bench.add_command(pops)
+bench.add_command(bench_statement)
