@@ -45,6 +45,7 @@ from fax.tables import faxes
 from storage.engine import Database
 from tests import lives
 from tests.desk_visits import place_in
+from tests.kept_statements import keep
 from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
@@ -169,6 +170,11 @@ class Office:
                     caller_number=XSS[:40], caller_name=XSS[:80], called_number=line, device='ttyIAX0', commid=str(n), reason='',
                     received_at=self.now, state='held', damage=[XSS]))
 
+    def statements(self) -> None:
+        """An issued statement of each client."""
+        for client, month in (('acme', '2026-10'), ('globex', '2026-09')):
+            keep(self.db, client, month)
+
     def ask(self, method: str, target: str, body: bytes = b'', who: str = '', **headers: str) -> Answer:
         """Ask the gate as somebody, or nobody; underscores in header names are dashes."""
         path, _, query = target.partition('?')
@@ -211,6 +217,7 @@ def office(db: Database, folder: Path) -> Office:
     made.programs()
     made.folios()
     made.register()
+    made.statements()
     return made
 
 
