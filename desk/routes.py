@@ -7,6 +7,7 @@ from desk.pages import (
     agent,
     api_page,
     calendars,
+    contracts,
     events,
     folio_page,
     health,
@@ -15,6 +16,7 @@ from desk.pages import (
     portal,
     searching,
     sign_in,
+    site_moves,
     softphone,
     statements,
     statistics,
@@ -79,6 +81,12 @@ ROUTES: tuple[Route, ...] = (
           query=(('cliente', "a client's key"), ('mostrar', 'por-emitir, emitidos or en-curso'))),
     Route('GET', '/estados/{client}/{month}/{format}', statements.give, LEADERS, 'A statement, or a draft, as a file.',
           media='application/octet-stream'),
+    Route('GET', '/cliente/cambios', site_moves.show_own, CONTACTS, "A client's own sites that move: answers, costs, new terms."),
+    Route('GET', '/cambios-de-domicilio', site_moves.show_all, LEADERS, 'Sites that move.',
+          query=(('cliente', "a client's key"), ('mostrar', "'todos': also those that have ended"))),
+    Route('GET', '/cambios-de-domicilio/{reference}', site_moves.show_one, LEADERS, 'One move with everything that was done.'),
+    Route('GET', '/contratos', contracts.show_all, LEADERS, "Every client's contract as it holds today."),
+    Route('GET', '/contratos/{client}', contracts.show_one, LEADERS, "A client's terms, earlier and later ones, waivers, VIPs, prices."),
     Route('GET', '/eventos', events.events, ALL_ROLES, 'Live states, as Server-Sent Events.', streams=True, media='text/event-stream'),
 
     # --- folios (the paths with more words stand first) -----------------------------------------------------------------
