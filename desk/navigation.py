@@ -26,7 +26,7 @@ _QUEUES = MenuItem('/colas', 'Colas', 'q')
 _HEALTH = MenuItem('/salud', 'Salud', 's')
 _STATEMENTS = MenuItem('/estados', 'Estados de cuenta', 'd')
 _CONTRACTS = MenuItem('/contratos', 'Contratos', 'o')
-_MOVES = MenuItem('/cambios-de-domicilio', 'Cambios de domicilio', 'm')
+_MOVES = MenuItem('/cambios-de-domicilio', 'Domicilios', 'm')
 _LOG = MenuItem('/bitacora', 'Bitácora', 'a')
 
 MENUS: Mapping[Role, tuple[MenuItem, ...]] = {

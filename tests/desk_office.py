@@ -176,9 +176,9 @@ class Office:
         with self.db.write() as connection:
             for n, client in enumerate(('acme', 'globex'), 1):
                 connection.execute(insert(site_moves).values(
-                    id=n, reference=f'M0000000{n}', client=client, site=XSS[:60], notice=XSS[:60], received_on=self.now.date(),
-                    wanted_on=self.now.date() + timedelta(days=60), destination=XSS, modalities=['standard'], state='not_feasible', version=1,
-                    recorded_at=self.now, agreed=XSS, answer=XSS, answered_at=self.now, ended_why=''))
+                    id=900 + n, reference=f'M0000000{n}', client=client, site=XSS[:60], notice=XSS[:60], received_on=self.now.date(),
+                    wanted_on=self.now.date() + timedelta(days=60), destination=XSS, modalities=['standard'], state='not_feasible',
+                    version=1, recorded_at=self.now, agreed=XSS, answer=XSS, answered_at=self.now, ended_why=''))
 
     def statements(self) -> None:
         """An issued statement of each client."""

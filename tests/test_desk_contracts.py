@@ -29,7 +29,8 @@ def contract_site(**client_facts: object) -> Site:
         standard, since=date(2027, 1, 1), allowance=400, policy=Policy(answer_seconds=15, recording=True)),
         Terms(Modality.PREMIUM, date(2026, 1, 1), visit_price=Decimal('1850.00')))
     waivers = (Waiver(9, date(2026, 1, 1), date(2026, 6, 30), 'Arranque', 'Dir. A'),
-               Waiver(5, date(2026, 11, 1), date(2026, 12, 31), 'Cierre', 'Dir. B'), Waiver(7, date(2027, 1, 1), date(2027, 2, 1), 'Inventario', 'Dir. C'))
+               Waiver(5, date(2026, 11, 1), date(2026, 12, 31), 'Cierre', 'Dir. B'),
+               Waiver(7, date(2027, 1, 1), date(2027, 2, 1), 'Inventario', 'Dir. C'))
     contract = Contract('HD-17', date(2026, 1, 1), None, terms=terms, waivers=waivers, fiscal_name='Acme S.A. de C.V.')
     rates = (Rate('+52', 'Nacional', Decimal('0.4575')), Rate('+1', 'Estados Unidos', Decimal('1.50'), 30, 60, Decimal('0.10')))
     site = floor_site()
