@@ -1,4 +1,5 @@
 """The letterhead of a site: what it says, and every way in which its files can be wrong."""
+
 from __future__ import annotations
 
 import io
@@ -40,35 +41,43 @@ def test_without_files_it_is_the_sites_name(tmp_path: Path) -> None:
     assert load(site).letterhead == Letterhead(name='Mesa de demostración', where=load(site).letterhead.where)
 
 
-@pytest.mark.parametrize(('text', 'key', 'words'), [
-    ('nombre = "x"', 'nombre', 'no key'),
-    ('name = 3', 'name', '3'),
-    ('name = "a\\nb"', 'name', 'not allowed'),
-    ('primary = "navy"', 'primary', "'navy'"),
-    ('primary = "#17456b; background: url(x)"', 'primary', 'url'),
-    ('primary = "#ffee88"', 'primary', 'too light'),
-    ('address = ["a", "b", "c", "d", "e", "f", "g"]', 'address', 'address'),
-    ('logo = "otro.png"', 'logo', 'no key')])
+@pytest.mark.parametrize(
+    ('text', 'key', 'words'),
+    [
+        ('nombre = "x"', 'nombre', 'no key'),
+        ('name = 3', 'name', '3'),
+        ('name = "a\\nb"', 'name', 'not allowed'),
+        ('primary = "navy"', 'primary', "'navy'"),
+        ('primary = "#17456b; background: url(x)"', 'primary', 'url'),
+        ('primary = "#ffee88"', 'primary', 'too light'),
+        ('address = ["a", "b", "c", "d", "e", "f", "g"]', 'address', 'address'),
+        ('logo = "otro.png"', 'logo', 'no key'),
+    ],
+)
 def test_a_slip_is_told_with_its_key(tmp_path: Path, text: str, key: str, words: str) -> None:
     site = copy_example(tmp_path)
     (site / 'letterhead.toml').write_text(text, encoding='utf-8')
-    problem, = told(site)
+    (problem,) = told(site)
     assert problem.startswith(f'letterhead.toml:{key} error: ') and words in problem
 
 
-@pytest.mark.parametrize(('data', 'words'), [
-    (b'', 'not a PNG'),
-    (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', 'not a PNG'),
-    (b'GIF89a', 'not a PNG'),
-    (png(10, 10)[:-20], 'broken'),
-    (png(10, 10).replace(b'IHDR', b'IHDX'), 'broken'),
-    (png(10, 10)[:20] + b'\xff' + png(10, 10)[21:], 'broken'),
-    (png(MOST_PIXELS + 1, 1), 'make it smaller'),
-    (png(10, 10) + bytes(LARGEST_LOGO), 'at most')])
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        (b'', 'not a PNG'),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', 'not a PNG'),
+        (b'GIF89a', 'not a PNG'),
+        (png(10, 10)[:-20], 'broken'),
+        (png(10, 10).replace(b'IHDR', b'IHDX'), 'broken'),
+        (png(10, 10)[:20] + b'\xff' + png(10, 10)[21:], 'broken'),
+        (png(MOST_PIXELS + 1, 1), 'make it smaller'),
+        (png(10, 10) + bytes(LARGEST_LOGO), 'at most'),
+    ],
+)
 def test_a_logo_that_is_none(tmp_path: Path, data: bytes, words: str) -> None:
     site = copy_example(tmp_path)
     (site / 'logo.png').write_bytes(data)
-    problem, = told(site)
+    (problem,) = told(site)
     assert problem.startswith('logo.png:file error: ') and words in problem
     assert read(site).site.letterhead.logo == b''
 
@@ -78,7 +87,7 @@ def test_a_link_out_of_the_site_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / 'elsewhere.png').write_bytes(png(5, 5))
     (site / 'logo.png').unlink()
     (site / 'logo.png').symlink_to(tmp_path / 'elsewhere.png')
-    problem, = told(site)
+    (problem,) = told(site)
     assert 'leads out of the site' in problem
 
 

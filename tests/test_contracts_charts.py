@@ -1,8 +1,10 @@
 """Charts of a statement: true to their figures, whole as XML, harmless as pictures."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,9 +15,11 @@ from contracts.statement import Chart, Series
 from tests.statement_sample import HOSTILE
 
 SVG = '{http://www.w3.org/2000/svg}'
-numbers = st.integers(-10_000, 10_000_000) | st.decimals(-1000, 10 ** 6, places=2)
+numbers = st.integers(-10_000, 10_000_000) | st.decimals(-1000, 10**6, places=2)
 # What XML cannot hold is not what this is about.
-texts = st.text(st.characters(min_codepoint=32, exclude_categories=['Cs', 'Cc']), max_size=60) | st.sampled_from([text for text in HOSTILE if text.isprintable()])
+texts = st.text(st.characters(min_codepoint=32, exclude_categories=['Cs', 'Cc']), max_size=60) | st.sampled_from(
+    [text for text in HOSTILE if text.isprintable()]
+)
 
 
 @st.composite
@@ -24,7 +28,15 @@ def charts(draw: st.DrawFn) -> Chart:
     values = st.lists(st.none() | numbers, min_size=len(labels), max_size=len(labels))
     series = draw(st.lists(st.builds(lambda title, found: Series(title, tuple(found)), texts, values), max_size=9))
     target = draw(st.none() | st.tuples(texts, st.decimals(0, 100, places=1)))
-    return Chart(draw(texts), draw(texts), draw(st.sampled_from(['bars', 'stacked', 'line'])), tuple(labels), tuple(series), draw(st.sampled_from(['', '%', 's'])), target)
+    return Chart(
+        draw(texts),
+        draw(texts),
+        draw(st.sampled_from(['bars', 'stacked', 'line'])),
+        tuple(labels),
+        tuple(series),
+        draw(st.sampled_from(['', '%', 's'])),
+        target,
+    )
 
 
 def chart(kind: str, *values: tuple[int | Decimal | None, ...], unit: str = '', target: tuple[str, Decimal] | None = None) -> Chart:
@@ -35,8 +47,11 @@ def chart(kind: str, *values: tuple[int | Decimal | None, ...], unit: str = '', 
 
 def bars(drawn: str) -> list[tuple[str, float, float]]:
     """Each bar that has a value: what it says, its top, its height."""
-    return [(title.text or '', float(rect.attrib['y']), float(rect.attrib['height']))
-            for rect in ET.fromstring(drawn).iter(f'{SVG}rect') if (title := rect.find(f'{SVG}title')) is not None]
+    return [
+        (title.text or '', float(rect.attrib['y']), float(rect.attrib['height']))
+        for rect in ET.fromstring(drawn).iter(f'{SVG}rect')
+        if (title := rect.find(f'{SVG}title')) is not None
+    ]
 
 
 @given(charts())
@@ -44,11 +59,23 @@ def test_a_picture_is_whole_xml_within_its_frame_without_anything_that_acts(one:
     drawn = svg(one)
     root = ET.fromstring(drawn)
     assert root.attrib['viewBox'] == f'0 0 {WIDTH} {HEIGHT}' and root.attrib['role'] == 'img'
-    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {'svg', 'title', 'desc', 'g', 'rect', 'line', 'polyline', 'circle', 'text'}
-    assert not {name for element in root.iter() for name in element.attrib if name in ('href', 'style', 'xlink:href') or name.startswith('on')}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+        'svg',
+        'title',
+        'desc',
+        'g',
+        'rect',
+        'line',
+        'polyline',
+        'circle',
+        'text',
+    }
+    assert not {
+        name for element in root.iter() for name in element.attrib if name in ('href', 'style', 'xlink:href') or name.startswith('on')
+    }
     for rect in root.iter(f'{SVG}rect'):
         top, height = float(rect.attrib['y']), float(rect.attrib['height'])
-        assert -0.2 <= top and top + height <= HEIGHT + 0.2 and height >= 0
+        assert top >= -0.2 and top + height <= HEIGHT + 0.2 and height >= 0
     assert drawn == svg(one)
 
 
@@ -75,15 +102,17 @@ def test_percent_reaches_to_a_hundred_and_the_target_stands_where_it_is() -> Non
     texts = {text.text for text in root.iter(f'{SVG}text')}
     assert {'0 %', '100 %', 'Acordado: 80 %'} <= texts
     grid = {float(line.attrib['y1']) for line in root.iter(f'{SVG}line') if line.get('class') == 'grid'}
-    target, = (float(line.attrib['y1']) for line in root.iter(f'{SVG}line') if line.get('class') == 'target')
-    assert target in grid                              # the line of 80 %
+    (target,) = (float(line.attrib['y1']) for line in root.iter(f'{SVG}line') if line.get('class') == 'target')
+    assert target in grid  # the line of 80 %
 
 
 def test_thirty_one_days_are_all_named_and_long_names_stand_slanted_and_cut() -> None:
     days = [text.text for text in ET.fromstring(svg(chart('bars', tuple(range(31))))).iter(f'{SVG}text')]
     assert [str(day) for day in range(1, 32)] == days[-31:]
     long = Chart('x', '', 'bars', ('Una categoría de nombre muy largo, demasiado',) * 8, (Series('a', (1,) * 8),))
-    assert any('rotate' in text.get('transform', '') and (text.text or '').endswith('…') for text in ET.fromstring(svg(long)).iter(f'{SVG}text'))
+    assert any(
+        'rotate' in text.get('transform', '') and (text.text or '').endswith('…') for text in ET.fromstring(svg(long)).iter(f'{SVG}text')
+    )
 
 
 def test_nothing_measured_says_so() -> None:
@@ -93,8 +122,18 @@ def test_nothing_measured_says_so() -> None:
     assert described(chart('bars', (3, 12, 5))) == 'uno: de 3 (1) a 12 (2)'
 
 
-@pytest.mark.parametrize(('low', 'high', 'ticks'), [
-    (0, 0, '0 1'), (0, 1, '0 1'), (0, 3, '0 1 2 3'), (0, 7, '0 2 4 6 8'), (0, 22, '0 5 10 15 20 25'), (0, 100, '0 20 40 60 80 100'), (-4, 7, '-5 0 5 10')])
+@pytest.mark.parametrize(
+    ('low', 'high', 'ticks'),
+    [
+        (0, 0, '0 1'),
+        (0, 1, '0 1'),
+        (0, 3, '0 1 2 3'),
+        (0, 7, '0 2 4 6 8'),
+        (0, 22, '0 5 10 15 20 25'),
+        (0, 100, '0 20 40 60 80 100'),
+        (-4, 7, '-5 0 5 10'),
+    ],
+)
 def test_ticks_of_counts_are_round(low: int, high: int, ticks: str) -> None:
     assert ' '.join(str(int(tick)) for tick in nice_ticks(low, high, whole=True)) == ticks
 
@@ -104,12 +143,13 @@ def test_ticks_hold_every_value_and_are_few(one: int | Decimal, other: int | Dec
     low, high = sorted((one, other))
     ticks = nice_ticks(low, high)
     assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 12
-    assert len({b - a for a, b in zip(ticks, ticks[1:], strict=False)}) == 1
+    assert len({b - a for a, b in pairwise(ticks)}) == 1
 
 
 def test_neighbouring_colours_differ_in_grey() -> None:
     def light(colour: str) -> float:
-        red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
         return 0.299 * red + 0.587 * green + 0.114 * blue
-    assert all(abs(light(a) - light(b)) > 40 for a, b in zip(COLOURS[:6], COLOURS[1:7], strict=True))
+
+    assert all(abs(light(a) - light(b)) > 40 for a, b in pairwise(COLOURS[:7]))
     assert LEFT > 0

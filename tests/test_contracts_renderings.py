@@ -1,4 +1,5 @@
 """One statement in five formats: the same figures in each, nothing in a name does anything, and the same statement gives the same bytes."""
+
 from __future__ import annotations
 
 import csv
@@ -36,6 +37,7 @@ from tests.site_copies import EXAMPLE
 from tests.statement_sample import FORMULA, HOSTILE, SCRIPT, ZONE, sample
 
 HEAD = load(EXAMPLE).letterhead
+NAIVE = datetime(2000, 1, 1)  # noqa: DTZ001  # without a zone
 SOFFICE = shutil.which('soffice')
 
 
@@ -56,9 +58,11 @@ def with_table(table: Table) -> Statement:
 # -- JSON ----------------------------------------------------------------------------------------------------------
 
 texts = st.text(st.characters(exclude_categories=['Cs']), max_size=30)
-amounts = st.decimals(-10 ** 9, 10 ** 9, places=2)
-decimals = st.decimals(-10 ** 6, 10 ** 6, places=4)
-instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.sampled_from([UTC, ZONE, timezone(timedelta(hours=5, minutes=30))]))
+amounts = st.decimals(-(10**9), 10**9, places=2)
+decimals = st.decimals(-(10**6), 10**6, places=4)
+instants = st.datetimes(
+    NAIVE, NAIVE.replace(year=2100), timezones=st.sampled_from([UTC, ZONE, timezone(timedelta(hours=5, minutes=30))])
+)
 days = st.dates(date(2000, 1, 1), date(2100, 1, 1))
 values = st.none() | texts | st.integers() | amounts | days | instants
 
@@ -67,17 +71,48 @@ values = st.none() | texts | st.integers() | amounts | days | instants
 def tables(draw: st.DrawFn) -> Table:
     of = draw(st.lists(st.builds(Column, texts, texts, st.sampled_from(Kind)), min_size=1, max_size=4))
     row = st.tuples(*([values] * len(of)))
-    return Table(draw(texts), draw(texts), tuple(of), tuple(draw(st.lists(row, max_size=4))), draw(st.none() | row), draw(texts), draw(st.booleans()))
+    return Table(
+        draw(texts), draw(texts), tuple(of), tuple(draw(st.lists(row, max_size=4))), draw(st.none() | row), draw(texts), draw(st.booleans())
+    )
 
 
-charts = st.builds(lambda key, labels, target: Chart(key, key, 'line', tuple(labels), (Series('a', (None, 1, Decimal('1.5'))),), '%', target),
-                   texts, st.lists(texts), st.none() | st.tuples(texts, decimals))
-sections = st.builds(lambda key, text, tables, charts: Section(key, key, tuple(text), tuple(tables), tuple(charts)),
-                     texts, st.lists(texts, max_size=2), st.lists(tables(), max_size=2), st.lists(charts, max_size=1))
+charts = st.builds(
+    lambda key, labels, target: Chart(key, key, 'line', tuple(labels), (Series('a', (None, 1, Decimal('1.5'))),), '%', target),
+    texts,
+    st.lists(texts),
+    st.none() | st.tuples(texts, decimals),
+)
+sections = st.builds(
+    lambda key, text, tables, charts: Section(key, key, tuple(text), tuple(tables), tuple(charts)),
+    texts,
+    st.lists(texts, max_size=2),
+    st.lists(tables(), max_size=2),
+    st.lists(charts, max_size=1),
+)
 statements = st.builds(
-    Statement, texts, texts, texts, texts, texts, texts, texts, st.just('America/Tijuana'), days, days, instants,
+    Statement,
+    texts,
+    texts,
+    texts,
+    texts,
+    texts,
+    texts,
+    texts,
+    st.just('America/Tijuana'),
+    days,
+    days,
+    instants,
     st.lists(st.builds(Charge, texts, texts, st.integers(), st.none() | decimals, amounts, texts, texts), max_size=3).map(tuple),
-    amounts, decimals, amounts, amounts, texts, st.lists(sections, max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple), st.none() | instants, texts)
+    amounts,
+    decimals,
+    amounts,
+    amounts,
+    texts,
+    st.lists(sections, max_size=2).map(tuple),
+    st.lists(texts, max_size=2).map(tuple),
+    st.none() | instants,
+    texts,
+)
 
 
 @given(statements)
@@ -93,32 +128,60 @@ def test_json_of_the_sample_gives_it_back() -> None:
 
 
 def test_json_writes_money_with_two_places_instants_in_utc_and_other_kinds_with_their_name() -> None:
-    table = Table('t', 'T', (Column('d', 'D', Kind.DATE), Column('m', 'M', Kind.MONEY), Column('s', 'S', Kind.SECONDS), Column('p', 'P', Kind.PERCENT)),
-                  ((date(2026, 10, 5), Decimal('1.5'), 90, Decimal('82.50')),), ('Total', Decimal('-0.00'), Decimal('1.5'), None))
+    table = Table(
+        't',
+        'T',
+        (Column('d', 'D', Kind.DATE), Column('m', 'M', Kind.MONEY), Column('s', 'S', Kind.SECONDS), Column('p', 'P', Kind.PERCENT)),
+        ((date(2026, 10, 5), Decimal('1.5'), 90, Decimal('82.50')),),
+        ('Total', Decimal('-0.00'), Decimal('1.5'), None),
+    )
     told = to_json(replace(with_table(table), made_at=datetime(2026, 11, 1, 1, tzinfo=ZONE))).decode()
     assert '"rows":[["2026-10-05","1.50",90,"82.5"]],"title":"T","total":[{"text":"Total"},"0.00",{"decimal":"1.5"},null]' in told
-    assert '"made_at":"2026-11-01T07:00:00Z"' in told and '"subtotal":"' in told and told.startswith('{"format":"mesa-statement","statement":{"charges":[')
+    assert (
+        '"made_at":"2026-11-01T07:00:00Z"' in told
+        and '"subtotal":"' in told
+        and told.startswith('{"format":"mesa-statement","statement":{"charges":[')
+    )
 
 
 def test_equal_decimals_have_one_text() -> None:
     assert to_json(small(iva_percent=Decimal('16.00'))) == to_json(small(iva_percent=Decimal(16)))
 
 
-@pytest.mark.parametrize('changes', [
-    {'total': Decimal('1.005')}, {'total': Decimal('NaN')}, {'iva_percent': Decimal('Infinity')}, {'made_at': datetime(2026, 1, 1)}, {'client': 3.5},
-    {'sections': (Section('s', 'S', (), (Table('t', 'T', (Column('a', 'A'),), (('x', 'y'),)),)),)},
-    {'sections': (Section('s', 'S', (), (Table('t', 'T', (Column('a', 'A', Kind.COUNT),), ((True,),)),)),)},
-    {'client_name': 'a\ud800'}])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'total': Decimal('1.005')},
+        {'total': Decimal('NaN')},
+        {'iva_percent': Decimal('Infinity')},
+        {'made_at': NAIVE},
+        {'client': 3.5},
+        {'sections': (Section('s', 'S', (), (Table('t', 'T', (Column('a', 'A'),), (('x', 'y'),)),)),)},
+        {'sections': (Section('s', 'S', (), (Table('t', 'T', (Column('a', 'A', Kind.COUNT),), ((True,),)),)),)},
+        {'client_name': 'a\ud800'},
+    ],
+)
 def test_what_a_statement_cannot_hold_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         to_json(small(**changes))
 
 
-@pytest.mark.parametrize('spoil', [
-    lambda text: text[:-1], lambda text: text.replace('"version":1', '"version":2'), lambda text: text.replace('mesa-statement', 'x'),
-    lambda text: text.replace('"client":', '"klient":'), lambda text: text.replace('"units":1', '"units":"1"'),
-    lambda text: text.replace('"subtotal":"', '"subtotal":"x'), lambda text: '[]', lambda text: 'null', lambda text: '[' * 100_000,
-    lambda text: text.replace('"made_at":"2026', '"made_at":"x'), lambda text: text.replace('"total":"', '"total":"NaN')])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        lambda text: text[:-1],
+        lambda text: text.replace('"version":1', '"version":2'),
+        lambda text: text.replace('mesa-statement', 'x'),
+        lambda text: text.replace('"client":', '"klient":'),
+        lambda text: text.replace('"units":1', '"units":"1"'),
+        lambda text: text.replace('"subtotal":"', '"subtotal":"x'),
+        lambda text: '[]',
+        lambda text: 'null',
+        lambda text: '[' * 100_000,
+        lambda text: text.replace('"made_at":"2026', '"made_at":"x'),
+        lambda text: text.replace('"total":"', '"total":"NaN'),
+    ],
+)
 def test_what_is_no_statement_is_refused_with_one_error(spoil: Any) -> None:
     text = to_json(small()).decode()
     assert spoil(text) != text
@@ -128,6 +191,7 @@ def test_what_is_no_statement_is_refused_with_one_error(spoil: Any) -> None:
 
 # -- CSV -----------------------------------------------------------------------------------------------------------
 
+
 def rows_of(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode('utf-8-sig'), newline=''), strict=True))
 
@@ -136,7 +200,7 @@ def block(rows: list[list[str]], title: str) -> list[list[str]]:
     """The rows below a block's title, to the next empty one."""
     begin = next(index for index, row in enumerate(rows) if row[0] == title)
     end = next((index for index in range(begin, len(rows)) if not any(rows[index])), len(rows))
-    return rows[begin + 1:end]
+    return rows[begin + 1 : end]
 
 
 def test_csv_is_rectangular_and_begins_so_that_excel_reads_accents() -> None:
@@ -150,8 +214,8 @@ def test_csv_sums_are_the_statements() -> None:
     charges = block(rows, 'Cargos')
     assert charges[0][:5] == ['Concepto', 'Mes', 'Unidades', 'Precio unitario (MXN)', 'Importe (MXN)']
     count = len(statement.charges)
-    assert sum(Decimal(row[4]) for row in charges[1:count + 1]) == statement.subtotal == Decimal(charges[count + 1][4])
-    assert [Decimal(row[4]) for row in charges[count + 2:count + 4]] == [statement.iva, statement.total]
+    assert sum(Decimal(row[4]) for row in charges[1 : count + 1]) == statement.subtotal == Decimal(charges[count + 1][4])
+    assert [Decimal(row[4]) for row in charges[count + 2 : count + 4]] == [statement.iva, statement.total]
     assert charges[count + 4][0] == statement.words
     of_days = block(rows, 'Solicitudes por categoría y por día: Solicitudes por día')
     assert len(of_days) == 1 + 31 + 1 + 1 and sum(int(row[7]) for row in of_days[1:32]) == int(of_days[32][7]) == 320
@@ -161,7 +225,9 @@ def test_csv_sums_are_the_statements() -> None:
 def test_no_cell_of_a_csv_is_a_formula() -> None:
     for row in rows_of(rendered('csv')):
         for cell in row:
-            assert not cell.startswith(('=', '+', '@', '\t', '\r')) and (not cell.startswith('-') or re.fullmatch(r'-\d+(\.\d+)?', cell)), cell
+            assert not cell.startswith(('=', '+', '@', '\t', '\r')) and (not cell.startswith('-') or re.fullmatch(r'-\d+(\.\d+)?', cell)), (
+                cell
+            )
     assert f"'{FORMULA}" in {cell for row in rows_of(rendered('csv')) for cell in row}
 
 
@@ -172,6 +238,7 @@ def test_a_text_is_made_safe_and_stays_what_it_is(text: str) -> None:
 
 
 # -- workbook ------------------------------------------------------------------------------------------------------
+
 
 @cache
 def books() -> tuple[Any, Any]:
@@ -186,11 +253,13 @@ def plain(value: Any) -> float:
 
 def computed(sheet: Any, formula: str) -> float:
     """What a formula of ours gives: SUM of a column, ROUND of a product, a sum of two cells."""
+
     def cell(name: str) -> float:
         value = sheet[name].value
         return computed(sheet, value) if isinstance(value, str) and value.startswith('=') else plain(value)
+
     if match := re.fullmatch(r'=SUM\((\w+):(\w+)\)', formula):
-        return sum(plain(one.value) for row in sheet[match[1]:match[2]] for one in row)
+        return sum(plain(one.value) for row in sheet[match[1] : match[2]] for one in row)
     if match := re.fullmatch(r'=ROUND\((\w+)\*(\w+)/100,2\)', formula):
         return round(cell(match[1]) * cell(match[2]) / 100 + 1e-9, 2)
     match = re.fullmatch(r'=(\w+)\+(\w+)', formula)
@@ -205,7 +274,10 @@ def test_every_formula_gives_the_value_beside_it() -> None:
         for row in sheet.iter_rows():
             for cell in row:
                 if cell.data_type == 'f':
-                    assert abs(computed(sheet, cell.value) - plain(cached[sheet.title][cell.coordinate].value)) < 1e-6, (sheet.title, cell.coordinate)
+                    assert abs(computed(sheet, cell.value) - plain(cached[sheet.title][cell.coordinate].value)) < 1e-6, (
+                        sheet.title,
+                        cell.coordinate,
+                    )
                     found += 1
     assert found > 20
 
@@ -216,7 +288,10 @@ def test_the_first_sheet_is_what_is_to_be_paid() -> None:
     assert sheet.title == 'Cargos' and formulas.sheetnames[-1] == 'Gráficas'
     told = {row[0]: row[4] for row in sheet.iter_rows(values_only=True) if row[0]}
     assert {name: Decimal(str(told[name])) for name in ('Subtotal', 'IVA (%)', 'Total')} == {
-        'Subtotal': statement.subtotal, 'IVA (%)': statement.iva, 'Total': statement.total}
+        'Subtotal': statement.subtotal,
+        'IVA (%)': statement.iva,
+        'Total': statement.total,
+    }
     assert statement.words in told and any('CFDI' in str(text) for text in told)
 
 
@@ -255,12 +330,19 @@ def test_sheets_have_names_that_excel_takes() -> None:
 def test_whatever_tables_are_called_their_sheets_are_told_apart(titles: list[str]) -> None:
     names = sheet_names(titles)
     assert len({name.casefold() for name in names}) == len(titles)
-    assert all(1 <= len(name) <= 31 and not set(name) & set('[]:*?/\\') and not name.startswith("'") and not name.endswith("'") for name in names)
+    assert all(
+        1 <= len(name) <= 31 and not set(name) & set('[]:*?/\\') and not name.startswith("'") and not name.endswith("'") for name in names
+    )
 
 
 def test_a_total_is_a_formula_only_where_it_is_the_sum() -> None:
-    table = Table('t', 'T', (Column('a', 'A'), Column('b', 'B', Kind.COUNT), Column('c', 'C', Kind.PERCENT), Column('d', 'D', Kind.SECONDS)),
-                  (('x', 1, Decimal(50), 10), ('y', 2, Decimal(50), 20)), ('Total', 3, Decimal(100), 15))
+    table = Table(
+        't',
+        'T',
+        (Column('a', 'A'), Column('b', 'B', Kind.COUNT), Column('c', 'C', Kind.PERCENT), Column('d', 'D', Kind.SECONDS)),
+        (('x', 1, Decimal(50), 10), ('y', 2, Decimal(50), 20)),
+        ('Total', 3, Decimal(100), 15),
+    )
     assert [is_sum(table, index) for index in range(4)] == [False, True, False, False]
 
 
@@ -273,17 +355,35 @@ def test_libreoffice_opens_the_workbook_and_computes_the_same_sums(tmp_path: Pat
         for name in packed.namelist():
             bare.writestr(name, re.sub(rb'(</f>)<v>[^<]*</v>', rb'\1', packed.read(name)))
     for name, filtered in (('vacio', 'csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1'), ('estado', 'pdf')):
-        done = subprocess.run([str(SOFFICE), f'-env:UserInstallation=file://{tmp_path}/profile', '--headless', '--convert-to', filtered, '--outdir', str(tmp_path),
-                               str(tmp_path / f'{name}.xlsx')], capture_output=True, text=True, timeout=110)
+        done = subprocess.run(
+            [
+                str(SOFFICE),
+                f'-env:UserInstallation=file://{tmp_path}/profile',
+                '--headless',
+                '--convert-to',
+                filtered,
+                '--outdir',
+                str(tmp_path),
+                str(tmp_path / f'{name}.xlsx'),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
         assert done.returncode == 0 and 'Error' not in done.stderr, done.stderr
     statement = sample()
     charges = rows_of((tmp_path / 'vacio-Cargos.csv').read_bytes())
     told = {row[0]: row[4] for row in charges if row[0]}
-    assert [Decimal(told[name].strip('$').replace(',', '')) for name in ('Subtotal', 'IVA (%)', 'Total')] == [statement.subtotal, statement.iva, statement.total]
+    assert [Decimal(told[name].strip('$').replace(',', '')) for name in ('Subtotal', 'IVA (%)', 'Total')] == [
+        statement.subtotal,
+        statement.iva,
+        statement.total,
+    ]
     assert (tmp_path / 'estado.pdf').read_bytes().startswith(b'%PDF')
 
 
 # -- page ----------------------------------------------------------------------------------------------------------
+
 
 class Reader(HTMLParser):
     """What a page is made of."""
@@ -337,15 +437,20 @@ def test_the_body_alone_carries_no_style_and_no_picture() -> None:
     reader = read_page(body(sample(), HEAD, level=2))
     assert not [attributes for tag, attributes in reader.tags if 'style' in attributes or tag in ('style', 'img', 'html', 'h1')]
     assert reader.tags[0] == ('article', {'class': 'statement', 'lang': 'es-MX'})
-    assert ('img', {'src': '/cliente/logo.png', 'alt': '', 'class': 'logo'}) in read_page(body(sample(), HEAD, logo='/cliente/logo.png')).tags
+    assert ('img', {'src': '/cliente/logo.png', 'alt': '', 'class': 'logo'}) in read_page(
+        body(sample(), HEAD, logo='/cliente/logo.png')
+    ).tags
 
 
 def test_colours_of_anybody_are_nothing_but_colours() -> None:
-    text = render(small(), 'html', replace(HEAD, primary='red;} body{background:url(https://x.example)}', accent='#12</style><script>')).decode()
+    text = render(
+        small(), 'html', replace(HEAD, primary='red;} body{background:url(https://x.example)}', accent='#12</style><script>')
+    ).decode()
     assert 'x.example' not in text and '<script' not in text and '--primary: #17456b' in text
 
 
 # -- paper ---------------------------------------------------------------------------------------------------------
+
 
 def text_of(pdf: bytes) -> str:
     return subprocess.run(['pdftotext', '-layout', '-', '-'], input=pdf, capture_output=True, check=True).stdout.decode()
@@ -416,6 +521,7 @@ def test_columns_fill_the_page_or_two_thirds_of_it() -> None:
 
 # -- all -----------------------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize('format', sorted(FORMATS))
 def test_the_same_statement_gives_the_same_bytes_now_and_later(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     statement = sample(20, 20)
@@ -437,13 +543,17 @@ def test_an_unknown_format_is_refused() -> None:
 
 
 @pytest.mark.parametrize('format', sorted(FORMATS))
-@pytest.mark.parametrize('statement', [
-    small(charges=(), notes=(), contract='', fiscal_name=''),
-    with_table(Table('t', 'Vacía', (Column('a', 'A'), Column('b', 'B', Kind.MONEY)), ())),
-    with_table(Table('t', '', (Column('a', '', Kind.DATE),), ((None,),), (None,), 'nota')),
-    replace(small(), sections=(Section('s', 'Con gráfica', ('texto',), (), (Chart('c', 'Nada', 'bars', (), ()),)),)),
-    replace(small(), client_name='', charges=tuple(Charge('fee', f'Cargo {n}', n, None, Decimal(n)) for n in range(60))),
-], ids=['nothing', 'empty table', 'nothing in it', 'empty chart', 'many charges'])
+@pytest.mark.parametrize(
+    'statement',
+    [
+        small(charges=(), notes=(), contract='', fiscal_name=''),
+        with_table(Table('t', 'Vacía', (Column('a', 'A'), Column('b', 'B', Kind.MONEY)), ())),
+        with_table(Table('t', '', (Column('a', '', Kind.DATE),), ((None,),), (None,), 'nota')),
+        replace(small(), sections=(Section('s', 'Con gráfica', ('texto',), (), (Chart('c', 'Nada', 'bars', (), ()),)),)),
+        replace(small(), client_name='', charges=tuple(Charge('fee', f'Cargo {n}', n, None, Decimal(n)) for n in range(60))),
+    ],
+    ids=['nothing', 'empty table', 'nothing in it', 'empty chart', 'many charges'],
+)
 def test_little_and_much_are_rendered(statement: Statement, format: str) -> None:
     assert len(render(statement, format, Letterhead(name='Mesa'))) > 100
 
@@ -468,12 +578,28 @@ def test_the_total_is_one_figure_in_all_formats() -> None:
     assert total in {f'{cell:.2f}' for row in books()[1]['Cargos'].iter_rows(values_only=True) for cell in row if isinstance(cell, float)}
 
 
-@pytest.mark.parametrize(('value', 'kind', 'text'), [
-    (None, Kind.MONEY, '—'), ('Total', Kind.DATE, 'Total'), (Decimal('1234.5'), Kind.MONEY, '$1,234.50'), (Decimal('-20'), Kind.MONEY, '−$20.00'),
-    (Decimal('-0.00'), Kind.MONEY, '$0.00'), (Decimal('0.35'), Kind.RATE, '$0.35'), (Decimal('0.3525'), Kind.RATE, '$0.3525'), (Decimal('82.50'), Kind.PERCENT, '82.5 %'),
-    (Decimal(100), Kind.PERCENT, '100 %'), (185, Kind.SECONDS, '3:05'), (Decimal('59.5'), Kind.SECONDS, '1:00'), (4000, Kind.SECONDS, '66:40'), (12345, Kind.COUNT, '12,345'),
-    (-3, Kind.COUNT, '−3'), (Decimal('4.39'), Kind.DECIMAL, '4.39'), (date(2026, 10, 5), Kind.DATE, '05/10/2026'),
-    (datetime(2026, 11, 1, 5, 30, tzinfo=UTC), Kind.INSTANT, '31/10/2026 23:30')])
+@pytest.mark.parametrize(
+    ('value', 'kind', 'text'),
+    [
+        (None, Kind.MONEY, '—'),
+        ('Total', Kind.DATE, 'Total'),
+        (Decimal('1234.5'), Kind.MONEY, '$1,234.50'),
+        (Decimal('-20'), Kind.MONEY, '−$20.00'),
+        (Decimal('-0.00'), Kind.MONEY, '$0.00'),
+        (Decimal('0.35'), Kind.RATE, '$0.35'),
+        (Decimal('0.3525'), Kind.RATE, '$0.3525'),
+        (Decimal('82.50'), Kind.PERCENT, '82.5 %'),
+        (Decimal(100), Kind.PERCENT, '100 %'),
+        (185, Kind.SECONDS, '3:05'),
+        (Decimal('59.5'), Kind.SECONDS, '1:00'),
+        (4000, Kind.SECONDS, '66:40'),
+        (12345, Kind.COUNT, '12,345'),
+        (-3, Kind.COUNT, '−3'),
+        (Decimal('4.39'), Kind.DECIMAL, '4.39'),
+        (date(2026, 10, 5), Kind.DATE, '05/10/2026'),
+        (datetime(2026, 11, 1, 5, 30, tzinfo=UTC), Kind.INSTANT, '31/10/2026 23:30'),
+    ],
+)
 def test_values_are_written_as_a_reader_in_mexico_expects(value: Value, kind: Kind, text: str) -> None:
     assert written(value, kind, ZONE) == text
 

@@ -40,7 +40,7 @@ def render(statement: Statement, format: str, letterhead: Letterhead) -> bytes:
 
 
 def render_all(statement: Statement, letterhead: Letterhead) -> Mapping[str, bytes]:
-    """The statement in every format. From a process with one thread, the PDF is laid out in a second one meanwhile: it takes half of the time."""
+    """The statement in every format. A process with one thread has the PDF, half of the work, laid out in a second one meanwhile."""
     others = [name for name in FORMATS if name != 'pdf']
     if threading.active_count() > 1:                   # a fork would take the other threads' locks along
         return {name: render(statement, name, letterhead) for name in FORMATS}
@@ -52,7 +52,7 @@ def render_all(statement: Statement, letterhead: Letterhead) -> Mapping[str, byt
 
 @contextmanager
 def _no_collecting() -> Iterator[None]:
-    """A rendering makes some hundred thousand objects and keeps them to its end: looking for garbage among them takes a fifth of its time."""
+    """A rendering keeps most of its hundred thousand objects to its end: looking for garbage among them takes a fifth of its time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

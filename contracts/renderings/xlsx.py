@@ -29,12 +29,13 @@ LONGEST_NAME = 31
 DAY = Decimal(86_400)
 FORBIDDEN = re.compile(r'[\[\]:*?/\\\x00-\x1f]')
 FORMATS: dict[Kind, str] = {
-    Kind.COUNT: '#,##0', Kind.MONEY: '"$"#,##0.00;[Red]-"$"#,##0.00', Kind.RATE: '"$"#,##0.00##', Kind.PERCENT: '0.##" %"', Kind.SECONDS: '[m]:ss',
-    Kind.DECIMAL: '#,##0.00##', Kind.DATE: 'dd/mm/yyyy', Kind.INSTANT: 'dd/mm/yyyy hh:mm'}
-WIDTHS: dict[Kind, int] = {Kind.DATE: 11, Kind.INSTANT: 17, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
+    Kind.COUNT: '#,##0', Kind.MONEY: '"$"#,##0.00;[Red]-"$"#,##0.00', Kind.RATE: '"$"#,##0.00##', Kind.PERCENT: '0.##" %"',
+    Kind.SECONDS: '[m]:ss', Kind.DECIMAL: '#,##0.00##', Kind.DATE: 'dd/mm/yyyy', Kind.INSTANT: 'dd/mm/yyyy hh:mm'}
+WIDTHS: dict[Kind, int] = {
+    Kind.DATE: 11, Kind.INSTANT: 17, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
 SUMMED = (Kind.COUNT, Kind.MONEY, Kind.SECONDS, Kind.DECIMAL)
-CHARGES = (Column('concept', 'Concepto'), Column('month', 'Mes'), Column('units', 'Unidades', Kind.COUNT), Column('price', 'Precio unitario', Kind.RATE),
-           Column('amount', 'Importe', Kind.MONEY), Column('table', 'Detalle'))
+CHARGES = (Column('concept', 'Concepto'), Column('month', 'Mes'), Column('units', 'Unidades', Kind.COUNT),
+           Column('price', 'Precio unitario', Kind.RATE), Column('amount', 'Importe', Kind.MONEY), Column('table', 'Detalle'))
 
 
 def to_xlsx(statement: Statement, letterhead: Letterhead) -> bytes:
@@ -43,8 +44,8 @@ def to_xlsx(statement: Statement, letterhead: Letterhead) -> bytes:
     book = Workbook(target, {'in_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False, 'strings_to_numbers': False,
                              'default_date_format': FORMATS[Kind.INSTANT]})
     made = (statement.issued_at or statement.made_at).astimezone(UTC).replace(tzinfo=None)
-    book.set_properties({'title': f'Estado de cuenta de {statement.month_title}', 'subject': statement.client_name, 'author': letterhead.name,
-                         'created': made, 'comments': standing(statement)})
+    book.set_properties({'title': f'Estado de cuenta de {statement.month_title}', 'subject': statement.client_name,
+                         'author': letterhead.name, 'created': made, 'comments': standing(statement)})
     sheets = _Sheets(book, statement, letterhead)
     sheets.charges()
     for section in statement.sections:
@@ -89,8 +90,9 @@ class _Sheets:
         names = sheet_names(['Cargos', *(table.title for table in tables), 'Gráficas'])
         self._names = dict(zip((table.key for table in tables), names[1:], strict=False))
         self._free = iter(names)
-        self._head = self._format(bold=True, bottom=2, bottom_color=letterhead.primary, font_color=letterhead.primary, text_wrap=True, valign='bottom')
-        self._title = self._format(bold=True, font_size=14, font_color=letterhead.primary)
+        colour = letterhead.primary
+        self._head = self._format(bold=True, bottom=2, bottom_color=colour, font_color=colour, text_wrap=True, valign='bottom')
+        self._title = self._format(bold=True, font_size=14, font_color=colour)
         self._soft = self._format(font_color='#52606d')
         self._bold = self._format(bold=True)
         self._plain = self._format(valign='top', indent=1)
@@ -122,7 +124,8 @@ class _Sheets:
         _write(sheet, 1, 0, f'Estado de cuenta de {statement.month_title}', self._bold)
         period = f'del {day_words(statement.first_day)} al {day_words(statement.last_day)}'
         row = 2
-        for name, text in (('Cliente', statement.client_name), ('Razón social', statement.fiscal_name), ('Contrato', statement.contract), ('Periodo', period)):
+        for name, text in (('Cliente', statement.client_name), ('Razón social', statement.fiscal_name), ('Contrato', statement.contract),
+                           ('Periodo', period)):
             _write(sheet, row, 0, f'{name}: {text}', self._plain)
             row += 1
         _write(sheet, row, 0, standing(statement), self._soft)
@@ -215,7 +218,8 @@ class _Sheets:
                 _write(sheet, row, index, value or '', self._total_text)
             elif is_sum(table, index):
                 # SUBTOTAL would follow a filter; SUM says what the statement says whatever is hidden.
-                sheet.write_formula(row, index, f'=SUM({xl_range(first, index, row - 1, index)})', style, float(_number(value, column.kind)))
+                formula = f'=SUM({xl_range(first, index, row - 1, index)})'
+                sheet.write_formula(row, index, formula, style, float(_number(value, column.kind)))
             else:
                 self._cell(sheet, (row, index), value, column.kind, style)
 
@@ -280,10 +284,12 @@ class _Sheets:
         sheet.insert_chart(top, len(columns) + 2, drawn, {'description': chart.title})
         return top + max(len(chart.labels) + 4, 19)
 
-    def _series(self, sheet: Worksheet, chart: Chart, top: int, index: int, colour: str, line: bool, dash: str = 'solid') -> dict[str, object]:
-        name, first, last = sheet.get_name(), top + 2, top + 1 + len(chart.labels)
+    def _series(self, sheet: Worksheet, chart: Chart, top: int, index: int, colour: str, line: bool,
+                dash: str = 'solid') -> dict[str, object]:
+        name, first, last, column = sheet.get_name(), top + 2, top + 1 + len(chart.labels), index + 1
         look = {'line': {'color': colour, 'width': 2, 'dash_type': dash}} if line else {'fill': {'color': colour}, 'gap': 60}
-        return {'name': [name, top + 1, index + 1], 'categories': [name, first, 0, last, 0], 'values': [name, first, index + 1, last, index + 1], **look}
+        values = [name, first, column, last, column]
+        return {'name': [name, top + 1, column], 'categories': [name, first, 0, last, 0], 'values': values, **look}
 
 
 def _write(sheet: Worksheet, row: int, column: int, text: str, style: Format) -> None:
