@@ -37,8 +37,8 @@ def _modality(client: Client, modality: Modality, day: date) -> dict[str, Any]:
     """The terms that hold, null where nothing is agreed for the day; and when others began, or will, with what they change."""
     all_terms = [terms for terms in client.contract.terms if terms.modality is modality]
     now, latest = client.contract.in_force(modality, day), client.contract.latest(modality, day)
-    changes = [{'since': terms.since, 'changes': _changes(all_terms[index - 1] if index else None, terms)}
-               for index, terms in enumerate(all_terms)]
+    changes: list[dict[str, Any]] = [{'since': terms.since, 'changes': _changes(all_terms[index - 1] if index else None, terms)}
+                                     for index, terms in enumerate(all_terms)]
     return {
         'modality': modality, 'since': now.since if now else None,
         'terms': _agreed(now) if now else None, 'policy': asdict(client.policy_on(modality, day)),
