@@ -15,7 +15,8 @@ def headings_can_be_read(site: Site, known: Known) -> Iterator[Problem]:
     """Headings stand in the first colour on white paper."""
     head = site.letterhead
     if contrast_with_white(head.primary) < READABLE:
-        yield Problem(place(site, head.where, 'primary'), f'{head.primary} is too light for headings on white paper: choose a darker colour')
+        fault = f'{head.primary} is too light for headings on white paper: choose a darker colour'
+        yield Problem(place(site, head.where, 'primary'), fault)
 
 
 def contrast_with_white(colour: str) -> float:

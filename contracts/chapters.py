@@ -36,7 +36,8 @@ def requests(facts: MonthFacts) -> Section:
     for row in facts.folios:
         counted[_category(facts, row.category)] += counts.get(row.number, False)
     names = sorted(opened, key=lambda name: (-opened[name], name))
-    rows: tuple[tuple[Value, ...], ...] = tuple((name, opened[name], counted[name], percent(opened[name], len(facts.folios))) for name in names)
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (name, opened[name], counted[name], percent(opened[name], len(facts.folios))) for name in names)
     days = [_count_on(facts, number) for number in range(facts.month.days)]
     labels = tuple(str(number + 1) for number in range(facts.month.days))
     return Section('requests', 'Solicitudes por categoría y por día', (

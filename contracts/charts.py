@@ -20,7 +20,7 @@ LETTER = 5.3                                           # the width of a middling
 # From dark to light and back, so that neighbours differ in grey as well.
 COLOURS = ('#17456b', '#e2a33b', '#3f8f86', '#c9d3dc', '#8c3b4a', '#9fc3a8', '#5b6b7a', '#f0d9a8')
 DASHES = ('', '7 3', '2 3', '9 3 2 3')
-TARGET = '#a3273a'
+TARGET, INK = '#a3273a', '#3d4852'
 TICKS = 5
 Number = Decimal | int
 
@@ -46,13 +46,27 @@ def svg(chart: Chart) -> str:
     foot = HEIGHT - (18 if not slanted else 14 + 0.62 * LETTER * max(len(label) for label in shown))
     scale = Scale(_ticks(chart), TOP + used, round(foot, 2))
     body = ''.join((*legend, *_grid(chart, scale), *_drawn(chart, scale), *_target(chart, scale), *_names(shown, slanted, scale)))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="chart-{name}-t chart-{name}-d" '
-            f'font-family="{FONT}" font-size="10"><title id="chart-{name}-t">{escape(chart.title)}</title>'
-            f'<desc id="chart-{name}-d">{escape(described(chart))}</desc>{body}</svg>')
+    told = (_tag('title', escape(chart.title), id=f'chart-{name}-t'), _tag('desc', escape(described(chart)), id=f'chart-{name}-d'))
+    return _tag('svg', ''.join((*told, body)), xmlns='http://www.w3.org/2000/svg', class_='chart', viewBox=f'0 0 {WIDTH} {HEIGHT}',
+                role='img', aria_labelledby=f'chart-{name}-t chart-{name}-d', font_family=FONT, font_size=10)
+
+
+def _tag(name: str, inside: str = '', /, **attributes: str | float) -> str:
+    """An element; `inside` is markup already. Underscores of an attribute are hyphens; one at its end keeps it off Python's own words."""
+    told = ''.join(f' {_attribute(key)}="{_units(value) if isinstance(value, float) else value}"' for key, value in attributes.items())
+    return f'<{name}{told}>{inside}</{name}>' if inside else f'<{name}{told}/>'
+
+
+def _attribute(key: str) -> str:
+    return key.rstrip('_').replace('_', '-')
+
+
+def _units(value: float) -> str:
+    return f'{value:.1f}'.removesuffix('.0')
 
 
 def nice_ticks(low: Number, high: Number, whole: bool = False) -> tuple[Decimal, ...]:
-    """Round values from at or below `low` to at or above `high`, in five steps or so of 1, 2 or 5 times a power of ten; `whole`: no parts."""
+    """Round values from at or below `low` to at or above `high`, about five steps of 1, 2 or 5 times a power of ten; `whole`: no parts."""
     span = Decimal(high) - Decimal(low) or Decimal(1)
     size = Decimal(1).scaleb((span / TICKS).adjusted())
     step = next(size * factor for factor in (1, 2, 5, 10, 20) if size * factor * TICKS >= span)
@@ -82,8 +96,9 @@ def _slots(chart: Chart) -> tuple[float, float]:
     return LEFT, (WIDTH - LEFT - RIGHT) / count
 
 
-def _text(x: float, y: float, text: str, anchor: str = 'middle', more: str = '') -> str:
-    return f'<text class="label" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#3d4852"{more}>{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str = 'middle', **more: str | float) -> str:
+    look: dict[str, str | float] = {'class_': 'label', 'x': x, 'y': y, 'text_anchor': anchor, 'fill': INK, **more}
+    return _tag('text', escape(text) or ' ', **look)
 
 
 def _number(value: Number, unit: str = '') -> str:
@@ -107,23 +122,26 @@ def _legend(chart: Chart) -> tuple[list[str], float]:
 def _key(chart: Chart, index: int, x: float, y: float) -> str:
     if chart.kind == 'line':
         return _line([(x, y - 3.5), (x + 17, y - 3.5)], index) + _mark(x + 8.5, y - 3.5, index)
-    return f'<rect class="series-{index}" x="{x + 5:.1f}" y="{y - 8.5:.1f}" width="11" height="9.5" rx="1.5" fill="{_colour(index)}"/>'
+    return _tag('rect', class_=f'series-{index}', x=x + 5, y=y - 8.5, width=11, height=9.5, rx=1.5, fill=_colour(index))
 
 
 def _grid(chart: Chart, scale: Scale) -> Iterator[str]:
     for tick in scale.ticks:
-        y, strong = scale.y(tick), tick == 0
-        yield (f'<line class="{"axis" if strong else "grid"}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="{"#6b7785" if strong else "#dfe4e8"}" '
-               f'stroke-width="{1 if strong else 0.75}"/>')
-        yield _text(LEFT - 6, y + 3.5, _number(tick, chart.unit), 'end')
+        yield _across(scale.y(tick), class_='grid', stroke='#dfe4e8', stroke_width=0.8)
+        yield _text(LEFT - 6, scale.y(tick) + 3.5, _number(tick, chart.unit), 'end')
     if not _values(chart):
         yield _text(WIDTH / 2, (scale.head + scale.foot) / 2, 'Sin datos en el mes')
+
+
+def _across(y: float, **look: str | float) -> str:
+    return _tag('line', x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, **look)
 
 
 def _drawn(chart: Chart, scale: Scale) -> Iterator[str]:
     draw = {'bars': _bars, 'stacked': _stacked, 'line': _lines}[chart.kind]
     for index, series in enumerate(chart.series):
-        yield f'<g>{"".join(draw(chart, index, series, scale))}</g>'
+        yield _tag('g', ''.join(draw(chart, index, series, scale)))
+    yield _across(scale.y(0), class_='axis', stroke='#6b7785', stroke_width=1)
 
 
 def _bars(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator[str]:
@@ -134,7 +152,7 @@ def _bars(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator[st
             x = left + slot * (place + 0.5) + wide * (index - len(chart.series) / 2)
             yield _bar(chart, index, place, value, (x, wide), (scale.y(0), scale.y(value)))
             if len(chart.labels) * len(chart.series) <= 18:
-                yield _text(x + wide / 2, scale.y(max(value, 0)) - 3, _number(value, chart.unit), more=' font-size="9"')
+                yield _text(x + wide / 2, scale.y(max(value, 0)) - 3, _number(value, chart.unit), font_size=9)
 
 
 def _stacked(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator[str]:
@@ -142,7 +160,8 @@ def _stacked(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator
     wide = min(slot * 0.72, 64)
     for place, value in enumerate(series.values):
         if value:
-            below = sum((before for one in chart.series[:index] if (before := one.values[place]) and (before > 0) == (value > 0)), Decimal(0))
+            under = (one.values[place] or 0 for one in chart.series[:index])
+            below = sum((before for before in under if (before > 0) == (value > 0)), Decimal(0))
             yield _bar(chart, index, place, value, (left + slot * (place + 0.5) - wide / 2, wide), (scale.y(below), scale.y(below + value)))
 
 
@@ -150,8 +169,8 @@ def _bar(chart: Chart, index: int, place: int, value: Number, across: tuple[floa
     x, wide = across
     top, height = min(along), abs(along[0] - along[1])
     told = f'{chart.labels[place]}: {chart.series[index].title}, {_number(value, chart.unit)}'
-    return (f'<rect class="series-{index}" x="{x:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{height:.1f}" fill="{_colour(index)}" stroke="#ffffff" '
-            f'stroke-width="0.6"><title>{escape(told)}</title></rect>')
+    return _tag('rect', _tag('title', escape(told)), class_=f'series-{index}', x=x, y=top, width=wide, height=height, fill=_colour(index),
+                stroke='#ffffff', stroke_width=0.6)
 
 
 def _lines(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator[str]:
@@ -167,24 +186,24 @@ def _lines(chart: Chart, index: int, series: Series, scale: Scale) -> Iterator[s
 
 
 def _line(points: Sequence[tuple[float, float]], index: int) -> str:
-    dash = f' stroke-dasharray="{DASHES[index % len(DASHES)]}"' if DASHES[index % len(DASHES)] else ''
-    where = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points)
-    return f'<polyline class="line-{index}" points="{where}" fill="none" stroke="{_colour(index)}" stroke-width="1.8" stroke-linejoin="round"{dash}/>'
+    where = ' '.join(f'{_units(x)},{_units(y)}' for x, y in points)
+    dash = DASHES[index % len(DASHES)]
+    return _tag('polyline', class_=f'line-{index}', points=where, fill='none', stroke=_colour(index), stroke_width=1.8,
+                stroke_linejoin='round', **({'stroke_dasharray': dash} if dash else {}))
 
 
 def _mark(x: float, y: float, index: int) -> str:
+    look = {'class_': f'series-{index}', 'fill': _colour(index)}
     if index % 2:
-        return f'<rect class="series-{index}" x="{x - 2.5:.1f}" y="{y - 2.5:.1f}" width="5" height="5" fill="{_colour(index)}"/>'
-    return f'<circle class="series-{index}" cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{_colour(index)}"/>'
+        return _tag('rect', x=x - 2.5, y=y - 2.5, width=5, height=5, **look)
+    return _tag('circle', cx=x, cy=y, r=2.6, **look)
 
 
 def _target(chart: Chart, scale: Scale) -> Iterator[str]:
     if chart.target:
         name, value = chart.target
-        y = scale.y(value)
-        yield f'<line class="target" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="{TARGET}" stroke-width="1.4" stroke-dasharray="5 3"/>'
-        yield (f'<text class="target-name" x="{WIDTH - RIGHT}" y="{TOP + 8}" text-anchor="end" fill="{TARGET}" font-weight="600">'
-               f'{escape(_cut(name, 60))}</text>')
+        yield _across(scale.y(value), class_='target', stroke=TARGET, stroke_width=1.4, stroke_dasharray='5 3')
+        yield _text(WIDTH - RIGHT, TOP + 8, _cut(name, 60), 'end', class_='target-name', fill=TARGET, font_weight=600)
 
 
 def _labels(labels: Sequence[str]) -> tuple[bool, list[str]]:
@@ -204,7 +223,7 @@ def _names(shown: Sequence[str], slanted: bool, scale: Scale) -> Iterator[str]:
     for index, label in enumerate(shown):
         x, y = LEFT + slot * (index + 0.5), scale.foot + 13
         if label:
-            yield _text(x, y, label, 'end', f' transform="rotate(-36 {x:.1f} {y:.1f})"') if slanted else _text(x, y, label)
+            yield _text(x, y, label, 'end', transform=f'rotate(-36 {x:.1f} {y:.1f})') if slanted else _text(x, y, label)
 
 
 def _cut(text: str, most: int) -> str:

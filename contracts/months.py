@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+WRITTEN = re.compile(r'(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])')
 NAMES = ('enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre')
 
 
@@ -26,12 +28,11 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """From '2026-10'. Raises ValueError."""
-        year, month = text.split('-')
-        day = date(int(year), int(month), 1)
-        if text != f'{day:%Y-%m}':
+        """From '2026-10', of the years 1900 to 2999. Raises ValueError."""
+        if WRITTEN.fullmatch(text) is None:
             raise ValueError(f'{text!r} is not a month such as 2026-10')
-        return cls.of(day)
+        year, month = text.split('-')
+        return cls(int(year), int(month))
 
     @property
     def name(self) -> str:

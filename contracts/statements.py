@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, insert, or_, select
 
 from ami_listener.tables import calls
 from config.values import Site
@@ -68,23 +68,32 @@ class Statements:
 
     def issued(self, client: str, month: Month) -> Statement | None:
         """The statement as it was issued; None when it was not. Raises Damaged."""
+        body = self.body(client, month)
+        return None if body is None else from_json(body)
+
+    def body(self, client: str, month: Month) -> bytes | None:
+        """The canonical JSON that was issued, whose SHA-256 is kept; None when the month was not issued. Raises Damaged."""
         with self._db.read() as connection:
             row = connection.execute(select(statements).where(
                 statements.c.client == client, statements.c.month == str(month))).first()
         if row is None:
             return None
-        body = row.body.encode()
+        body: bytes = row.body.encode()
         if hashlib.sha256(body).hexdigest() != row.sha256:
             raise Damaged(f'the statement {client} {month} in the database is not the one that was issued on {row.issued_at:%Y-%m-%d}: '
                           'its hash differs; restore it from a backup')
-        return from_json(body)
+        return body
 
-    def list(self, client: str | None = None) -> tuple[Issued, ...]:
-        """The issued statements of a client, or of all, the newest month first."""
+    def list(self, client: str | None = None, limit: int | None = None, after: tuple[Month, str] | None = None) -> tuple[Issued, ...]:
+        """The issued statements of a client, or of all, the newest month first; of the list only what comes `after` a month and client."""
         s = statements.c
-        wanted = select(s.client, s.month, s.sha256, s.total, s.issued_at, s.issued_by).order_by(s.month.desc(), s.client)
+        wanted = select(s.client, s.month, s.sha256, s.total, s.issued_at, s.issued_by).order_by(s.month.desc(), s.client).limit(limit)
+        if client is not None:
+            wanted = wanted.where(s.client == client)
+        if after is not None:
+            wanted = wanted.where(or_(s.month < str(after[0]), and_(s.month == str(after[0]), s.client > after[1])))
         with self._db.read() as connection:
-            rows = connection.execute(wanted if client is None else wanted.where(s.client == client)).all()
+            rows = connection.execute(wanted).all()
         return tuple(Issued(row.client, Month.parse(row.month), row.sha256, row.total, row.issued_at, row.issued_by) for row in rows)
 
     def issue(self, client: str, month: Month, by: str, now: datetime) -> Issued:

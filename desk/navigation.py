@@ -25,15 +25,17 @@ _CALENDARS = MenuItem('/calendarios', 'Calendarios', 'c')
 _QUEUES = MenuItem('/colas', 'Colas', 'q')
 _HEALTH = MenuItem('/salud', 'Salud', 's')
 _STATEMENTS = MenuItem('/estados', 'Estados de cuenta', 'd')
+_CONTRACTS = MenuItem('/contratos', 'Contratos', 'o')
+_MOVES = MenuItem('/cambios-de-domicilio', 'Domicilios', 'm')
 _LOG = MenuItem('/bitacora', 'Bitácora', 'a')
 
 MENUS: Mapping[Role, tuple[MenuItem, ...]] = {
     Role.AGENT: (MenuItem('/agente', 'Mi puesto', 'p'), _WORK, _SEARCH),
-    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _STATISTICS, _STATEMENTS, _WORK, _SEARCH, _LINES, _CALENDARS,
-                      _QUEUES),
-    Role.ADMIN: (_HEALTH, _BOARD, _STATISTICS, _STATEMENTS, _LINES, _CALENDARS, _QUEUES, _LOG),
+    Role.SUPERVISOR: (MenuItem('/agente', 'Mi puesto', 'p'), _BOARD, _STATISTICS, _STATEMENTS, _CONTRACTS, _MOVES, _WORK, _SEARCH,
+                      _LINES, _CALENDARS, _QUEUES),
+    Role.ADMIN: (_HEALTH, _BOARD, _STATISTICS, _STATEMENTS, _CONTRACTS, _MOVES, _LINES, _CALENDARS, _QUEUES, _LOG),
     Role.CONTACT: (MenuItem('/cliente/folios', 'Mis folios', 'f'), MenuItem('/cliente/confirmaciones', 'Por confirmar', 'c'),
-                   MenuItem('/cliente/estados', 'Estados de cuenta', 'e')),
+                   MenuItem('/cliente/estados', 'Estados de cuenta', 'e'), MenuItem('/cliente/cambios', 'Cambios de domicilio', 'd')),
 }
 
 

@@ -23,6 +23,7 @@ from ami_listener.orders import Orders
 from ami_listener.presence import PresenceBook
 from ami_listener.tables import calls
 from config.values import Contact, Modality, Site
+from contracts.move_tables import site_moves
 from desk.accounts.accounts import Accounts
 from desk.accounts.passwords import csrf_of, digest, hashed, new_token
 from desk.accounts.tables import desk_sessions, desk_users
@@ -45,6 +46,7 @@ from fax.tables import faxes
 from storage.engine import Database
 from tests import lives
 from tests.desk_visits import place_in
+from tests.kept_statements import keep
 from ticketing.click_to_call import ClicksToCall
 from ticketing.folios import FolioBook
 from ticketing.lifecycle import LifeCycle
@@ -169,6 +171,20 @@ class Office:
                     caller_number=XSS[:40], caller_name=XSS[:80], called_number=line, device='ttyIAX0', commid=str(n), reason='',
                     received_at=self.now, state='held', damage=[XSS]))
 
+    def moves(self) -> None:
+        """A site of each client that moves, told in hostile words."""
+        with self.db.write() as connection:
+            for n, client in enumerate(('acme', 'globex'), 1):
+                connection.execute(insert(site_moves).values(
+                    id=900 + n, reference=f'M0000000{n}', client=client, site=XSS[:60], notice=XSS[:60], received_on=self.now.date(),
+                    wanted_on=self.now.date() + timedelta(days=60), destination=XSS, modalities=['standard'], state='not_feasible',
+                    version=1, recorded_at=self.now, agreed=XSS, answer=XSS, answered_at=self.now, ended_why=''))
+
+    def statements(self) -> None:
+        """An issued statement of each client."""
+        for client, month in (('acme', '2026-10'), ('globex', '2026-09')):
+            keep(self.db, client, month)
+
     def ask(self, method: str, target: str, body: bytes = b'', who: str = '', **headers: str) -> Answer:
         """Ask the gate as somebody, or nobody; underscores in header names are dashes."""
         path, _, query = target.partition('?')
@@ -211,6 +227,8 @@ def office(db: Database, folder: Path) -> Office:
     made.programs()
     made.folios()
     made.register()
+    made.statements()
+    made.moves()
     return made
 
 

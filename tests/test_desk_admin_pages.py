@@ -19,7 +19,8 @@ from tests import lives
 from tests.desk_floor import NOW, PEOPLE, RUNNABLE, XSS, Floor, at, floor_site
 
 MINE = ('/tablero', '/lineas', '/colas', '/calendarios', '/calendarios/{calendar}', '/calendarios/{calendar}/{year}', '/salud', '/bitacora',
-        '/cliente/folios', '/cliente/confirmaciones', '/cliente/estados')
+        '/cliente/folios', '/cliente/confirmaciones', '/cliente/estados', '/cliente/cambios', '/estados',
+        '/cambios-de-domicilio', '/contratos')
 
 
 @pytest.fixture

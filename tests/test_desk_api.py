@@ -1,12 +1,14 @@
 """The JSON API: what programs of each kind see and do, on both databases; a few calls over a real socket."""
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from sqlalchemy import func, select
 
 from callcenter.folio_view import facts_of
 from desk.accounts.values import Role
-from desk.api.models import EntryGiven, FolioGiven
+from desk.api.models import EntryGiven, FolioGiven, StatementShown
+from desk.web.gate import Raw
 from desk.web.rates import Rates
 from storage.engine import Database
 from tests import lives
 from tests.desk_office import NOW, OTHER_LINE, XSS, Office, office, served
+from tests.kept_statements import keep, small
 from ticketing.tables import folios, openings_asked
 
 UNKNOWN = '99999999'
@@ -120,6 +124,66 @@ def test_a_contact_confirms_and_refuses_in_his_own_name(desk: Office) -> None:
     assert (status, told['state'], told['score']) == (200, 'closed_verified', 5)
     entry = next(entry for entry in desk.desk.folios.timeline(desk.mine) if 'confirmó' in entry.text)
     assert (entry.by, entry.text) == ('acme-crm', 'el contacto del cliente confirmó a través de la mesa; queda cerrado')
+
+
+# --- statements ---------------------------------------------------------------------------------------------------------
+
+STATEMENTS = {
+    'supervisor-crm': [('acme', '2026-10'), ('globex', '2026-09')], 'admin-crm': [('acme', '2026-10'), ('globex', '2026-09')],
+    'acme-lead-crm': [('acme', '2026-10')], 'acme-crm': [('acme', '2026-10')], 'globex-crm': [('globex', '2026-09')]}
+
+
+def test_each_program_sees_the_statements_of_its_own_client(desk: Office) -> None:
+    for who, wanted in STATEMENTS.items():
+        status, told = desk.call('GET', '/statements', who)
+        assert (status, [(item['client'], item['month']) for item in told['items']], told['next']) == (200, wanted, None), who
+        for client, month in STATEMENTS['supervisor-crm']:
+            assert desk.call('GET', f'/statements/{client}/{month}', who)[0] == (200 if (client, month) in wanted else 404), who
+    for who in ('agent-crm', 'acme-agent-crm'):
+        assert desk.call('GET', '/statements', who)[0] == desk.call('GET', '/statements/acme/2026-10', who)[0] == 403
+    assert desk.call('GET', '/statements?client=globex', 'acme-crm') == desk.call('GET', '/statements?client=nadie', 'acme-crm')
+    assert [item['client'] for item in desk.call('GET', '/statements?client=globex', 'admin-crm')[1]['items']] == ['globex']
+
+
+def test_a_statement_is_given_exactly_as_it_was_issued(desk: Office) -> None:
+    item = desk.call('GET', '/statements', 'acme-crm')[1]['items'][0]
+    answer = desk.ask('GET', '/api/v1/statements/acme/2026-10', who='acme-crm')
+    assert hashlib.sha256(answer.body).hexdigest() == item['sha256']
+    assert answer.content_type.startswith('application/json')
+    told = StatementShown.model_validate_json(answer.body)
+    assert told.statement.total == item['total']
+    assert Decimal(item['total']) == small('acme', '2026-10').total
+    assert (item['issued_at'], item['issued_by']) == ('2026-11-03T16:00:00Z', 'sara <i>')
+
+
+def test_what_was_not_issued_answers_like_what_is_another_client_s(desk: Office) -> None:
+    answers = {desk.ask('GET', f'/api/v1/statements/{path}', who='acme-crm').body for path in (
+        'globex/2026-09', 'acme/2026-09', 'acme/2026-11', 'nadie/2026-10', 'acme/x', 'acme/9999-12',
+        'acme/99999999999999999999-1', 'ñ/2026-1')}
+    assert len(answers) == 1
+    assert json.loads(answers.pop())['status'] == 404
+
+
+def test_a_damaged_statement_is_given_to_no_program(desk: Office) -> None:
+    keep(desk.db, 'acme', '2026-08', sha256='0' * 64)
+    answer = desk.gate.answer(Raw('GET', '/api/v1/statements/acme/2026-08', b'', {
+        'authorization': (f'Bearer {desk.tokens["acme-crm"]}',), 'host': ('x',)}, b'', '198.51.100.7'))
+    assert answer.status == 500
+
+
+def test_statements_go_by_pages(desk: Office) -> None:
+    for month in ('2026-09', '2026-08'):
+        keep(desk.db, 'acme', month)
+    seen, query = [], '?limit=1'
+    for _ in range(5):
+        told = desk.call('GET', f'/statements{query}', 'admin-crm')[1]
+        seen += [(item['month'], item['client']) for item in told['items']]
+        if told['next'] is None:
+            break
+        query = f'?limit=1&cursor={told["next"]}'
+    assert seen == [('2026-10', 'acme'), ('2026-09', 'acme'), ('2026-09', 'globex'), ('2026-08', 'acme')]
+    for bad in ('x', 'AAAA', 'MjAyNi0xMA'):
+        assert desk.call('GET', f'/statements?cursor={bad}', 'admin-crm')[0] == 422
 
 
 def test_a_whole_life(desk: Office) -> None:

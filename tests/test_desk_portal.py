@@ -195,7 +195,7 @@ def test_twelve_months_are_counted_and_no_statement_is_pretended(floor: Floor) -
     floor.open()
     theirs(floor)
     page = floor.get('elena', '/cliente/estados')
-    assert 'Los estados de cuenta firmados aparecerán aquí' in page.text
+    assert 'Todavía no se ha emitido ningún estado de cuenta' in page.text
     assert 'noviembre de 2026 en curso 1 1 0 0' in page.text
     assert 'octubre de 2026 1 0 1 0' in page.text
     assert 'diciembre de 2025 0 0 0 0' in page.text

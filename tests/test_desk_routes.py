@@ -28,7 +28,8 @@ from tests.desk_office import FORM, OTHER_LINE, RUNNABLE, TOKENS, WHO, XSS, Offi
 # Words of paths: {word} -> (of acme, of globex, of nobody). By route where a word means different things.
 WORDS: dict[str, tuple[str, str, str]] = {
     'linkedid': ('mesa-0.1', 'mesa-1.1', 'mesa-9.9'), 'client': ('acme', 'globex', 'nadie'), 'calendar': ('week',) * 3,
-    'year': ('2026',) * 3, 'file_id': ('1', '2', '999'), 'action': ('nota',) * 3}
+    'year': ('2026',) * 3, 'file_id': ('1', '2', '999'), 'action': ('nota',) * 3,
+    'month': ('2026-10', '2026-09', '2020-01'), 'format': ('json',) * 3, 'reference': ('M00000001', 'M00000002', 'M99999999')}
 LINES = (lives.STANDARD, OTHER_LINE, '+528005559999')
 BODIES: dict[str, dict[str, Any]] = {
     '/api/v1/folios': {'client': 'acme', 'summary': 'No imprime', 'employee_number': '1234'}, 'assign': {'group': 'redes'},

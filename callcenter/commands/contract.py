@@ -6,8 +6,9 @@ from datetime import date
 import click
 
 from callcenter.console import Complaint, print_json, say
-from callcenter.contract_view import contract_facts, contract_lines
+from callcenter.contract_view import contract_lines
 from callcenter.reading import Reading, pass_reading
+from contracts.agreed import contract_facts
 
 
 @click.command()

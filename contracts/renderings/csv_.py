@@ -1,4 +1,4 @@
-"""A statement as one CSV file: RFC 4180, UTF-8 with a byte order mark so that Excel reads accents, one block after another (mission.md 7.5).
+"""A statement as one CSV file: RFC 4180, UTF-8 with a byte order mark for Excel's sake, one block after another (mission.md 7.5).
 
 A block is a row with its title, a row with the columns' titles, then its rows; an empty row stands between two. Every row has the same
 number of fields. Numbers are plain (1234.50), days and times ISO 8601 in the statement's zone, durations seconds. Whatever a text begins

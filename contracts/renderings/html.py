@@ -30,7 +30,8 @@ COLOUR = re.compile(r'#[0-9a-fA-F]{6}')
 PLAIN = re.compile(r'[A-Za-z0-9.-]{1,60}')             # what may stand in an id and in a link to it
 UNBROKEN = frozenset({Kind.DATE, Kind.INSTANT, Kind.FOLIO, Kind.CALL})
 CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')                # nothing that a page could show
-HARMLESS = re.compile(r'[^\x00-\x08\x0b-\x1f\x7f-\x9f\u0590-\U0010ffff]*')   # no character before U+0590 is written from right to left, or turns others
+# No character before U+0590 is written from right to left, or turns others.
+HARMLESS = re.compile(r'[^\x00-\x08\x0b-\x1f\x7f-\x9f\u0590-\U0010ffff]*')
 UNKNOWN = '\N{REPLACEMENT CHARACTER}'
 ANCHORED = {Kind.FOLIO: 'folio', Kind.CALL: 'call'}
 PNG = 'data:image/png;base64,'
@@ -58,14 +59,16 @@ def filled(template: str, statement: Statement, letterhead: Letterhead, **facts:
     zone = words.zone_of(statement)
     told = {
         'statement': statement, 'letterhead': letterhead, 'zone': zone, 'level': 1, 'standing': words.standing(statement),
-        'notes': words.notes_of(statement), 'colours': _colours(letterhead), 'tables': {table.key: table for table in words.tables_of(statement)},
-        'anchors': anchors(statement), 'dated': (statement.issued_at or statement.made_at).astimezone(UTC)}
+        'notes': words.notes_of(statement), 'colours': _colours(letterhead), 'anchors': anchors(statement),
+        'tables': {table.key: table for table in words.tables_of(statement)},
+        'dated': (statement.issued_at or statement.made_at).astimezone(UTC)}
     return _environment().get_template(template).render(**told | facts)
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)
     environment.filters |= {'money': words.money, 'percent': words.percent, 'day': words.day_words, 'charge_month': words.charge_month,
                             'rate': lambda price: words.written(price, Kind.RATE, ZoneInfo('UTC')), 'isolated': isolated, 'slug': slug}
     environment.globals |= {'chart_svg': lambda chart: Markup(svg(chart)), 'table_rows': table_rows, 'is_number': is_number}
@@ -115,8 +118,10 @@ def table_rows(table: Table, zone: ZoneInfo, anchors: Mapping[tuple[Kind, str], 
     kind = table.columns[0].kind if table.annex and table.columns else Kind.TEXT
     seen: set[str] = set()
     rows = ''.join(_row(row, cells, _anchor(row, kind, anchors, seen)) for row in table.rows)
-    last = f'<tfoot>{_row(tuple("" if value is None else value for value in table.total), cells)}</tfoot>' if table.total is not None else ''
-    return Markup(f'<tbody>{rows}</tbody>{last}')
+    if table.total is None:
+        return Markup(f'<tbody>{rows}</tbody>')
+    last = _row(tuple('' if value is None else value for value in table.total), cells)
+    return Markup(f'<tbody>{rows}</tbody><tfoot>{last}</tfoot>')
 
 
 def _anchor(row: tuple[Value, ...], kind: Kind, anchors: Mapping[tuple[Kind, str], str], seen: set[str]) -> str:

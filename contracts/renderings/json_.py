@@ -1,4 +1,4 @@
-"""A statement as canonical JSON and back, exactly: one statement has one text, so that a hash of it says whether anything changed (mission.md 7.5).
+"""A statement as canonical JSON and back, exactly (mission.md 7.5). One statement has one text, so a hash of it says whether it changed.
 
 Keys are sorted, the text is UTF-8 without blanks. Money is text with two places, other decimals text as they are, instants are ISO 8601 in
 UTC, counts are numbers. A cell whose value is not of its column's kind (the word 'Total' below dates) says its own: {"text": "Total"}.
@@ -43,7 +43,8 @@ def from_json(data: bytes) -> Statement:
         if not isinstance(told, dict) or told.get('format') != FORMAT:
             raise NotAStatement(f'this is not a statement: its format is not {FORMAT}')
         if told.get('version') != VERSION:
-            raise NotAStatement(f'this statement is of version {told.get("version")!r}, and only version {VERSION} can be read: use a newer Mesa')
+            version = told.get('version')
+            raise NotAStatement(f'this statement is of version {version!r}, and only version {VERSION} can be read: use a newer Mesa')
         statement: Statement = _read(Statement, told['statement'], 'statement')
         return statement
     except (KeyError, TypeError, ValueError, InvalidOperation, RecursionError) as error:
@@ -104,7 +105,7 @@ def _money(value: Decimal) -> str:
 def _decimal(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f'{value} is not a number that a statement can hold')
-    text = f'{abs(value) if not value else value:f}'
+    text = f'{value if value else abs(value):f}'
     return text.rstrip('0').rstrip('.') if '.' in text else text       # 1.50 is 1.5: equal values have one text
 
 

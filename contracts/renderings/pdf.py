@@ -14,6 +14,7 @@ from markupsafe import Markup
 from weasyprint import HTML
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from config.pictures import picture_size
 from config.values import Letterhead
 from contracts.charts import described, svg
 from contracts.renderings.html import TEMPLATES, UNBROKEN, filled
@@ -58,12 +59,21 @@ def to_pdf(statement: Statement, letterhead: Letterhead) -> bytes:
     annexes = [table for table in tables_of(statement) if not is_printed(table)]
     zone, on_first = zone_of(statement), len(statement.charges) <= ON_FIRST
     pictures = _Pictures(letterhead.logo)
-    text = filled('print.html.j2', statement, letterhead, style=style, logo=LOGO if letterhead.logo else '', sections=sections, annexes=annexes,
-                  is_printed=is_printed, on_first=on_first, columns=lambda table: columns(table, zone), picture=pictures.chart,
-                  described=described)
+    text = filled(
+        'print.html.j2', statement, letterhead, style=style, logo=LOGO if letterhead.logo else '', logo_width=logo_width(letterhead.logo),
+        sections=sections, annexes=annexes, is_printed=is_printed, on_first=on_first, columns=lambda table: columns(table, zone),
+        picture=pictures.chart, described=described)
     identifier = hashlib.sha256(to_json(statement)).digest()[:16]
     document: bytes = HTML(string=text, url_fetcher=pictures).write_pdf(pdf_identifier=identifier, pdf_tags=True)
     return document
+
+
+def logo_width(logo: bytes) -> float:
+    """How wide a logo stands on paper, in millimetres: as large as it can be without being higher than 16 or wider than 34."""
+    if not logo:
+        return 0
+    width, height = picture_size(logo)
+    return round(min(34, 16 * width / height), 1)
 
 
 def is_printed(table: Table) -> bool:
@@ -79,10 +89,9 @@ def columns(table: Table, zone: ZoneInfo) -> tuple[float, tuple[float, ...]]:
     needs = [_needs(table, index, zone) for index in range(len(table.columns))]
     whole = NARROW if sum(most for _, most in needs) <= NARROW else PAGE
     least = [low for low, _ in needs]
-    wants = [most - low for low, most in needs] if any(most > low for low, most in needs) else least
     spare = whole - sum(least)
-    told = [low + spare * want / sum(wants) for low, want in zip(least, wants, strict=True)] if spare > 0 else [low * whole / sum(least) for low in least]
-    return whole, tuple(round(width, 2) for width in told)
+    wants = [most - low for low, most in needs] if spare > 0 and any(most > low for low, most in needs) else least
+    return whole, tuple(round(low + spare * want / sum(wants), 2) for low, want in zip(least, wants, strict=True))
 
 
 def _needs(table: Table, index: int, zone: ZoneInfo) -> tuple[float, float]:
@@ -93,10 +102,10 @@ def _needs(table: Table, index: int, zone: ZoneInfo) -> tuple[float, float]:
     title = max(1 + _longest(column.title.split()), (len(column.title) + 1) // 2)      # on two lines, mostly
     most = max(title, _longest(texts))
     if column.kind in UNBROKEN | RIGHT:
-        least = most = min(WORD, most) * (LETTER if column.kind in (Kind.DATE, Kind.INSTANT) else DIGIT)
-    else:
-        least, most = min(WORD, max(title, *(_longest(text.split()) for text in texts), 1)) * DIGIT, min(LONGEST, most + 1) * LETTER
-    return least + GAP, max(least, most) + GAP
+        needed = min(WORD, most) * (LETTER if column.kind in (Kind.DATE, Kind.INSTANT) else DIGIT)
+        return needed + GAP, needed + GAP
+    least = min(WORD, max(title, *(_longest(text.split()) for text in texts), 1)) * DIGIT
+    return least + GAP, max(least, min(LONGEST, most + 1) * LETTER) + GAP
 
 
 def _longest(texts: Iterable[str]) -> int:

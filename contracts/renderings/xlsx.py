@@ -29,12 +29,13 @@ LONGEST_NAME = 31
 DAY = Decimal(86_400)
 FORBIDDEN = re.compile(r'[\[\]:*?/\\\x00-\x1f]')
 FORMATS: dict[Kind, str] = {
-    Kind.COUNT: '#,##0', Kind.MONEY: '"$"#,##0.00;[Red]-"$"#,##0.00', Kind.RATE: '"$"#,##0.00##', Kind.PERCENT: '0.##" %"', Kind.SECONDS: '[m]:ss',
-    Kind.DECIMAL: '#,##0.00##', Kind.DATE: 'dd/mm/yyyy', Kind.INSTANT: 'dd/mm/yyyy hh:mm'}
-WIDTHS: dict[Kind, int] = {Kind.DATE: 11, Kind.INSTANT: 16, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
+    Kind.COUNT: '#,##0', Kind.MONEY: '"$"#,##0.00;[Red]-"$"#,##0.00', Kind.RATE: '"$"#,##0.00##', Kind.PERCENT: '0.##" %"',
+    Kind.SECONDS: '[m]:ss', Kind.DECIMAL: '#,##0.00##', Kind.DATE: 'dd/mm/yyyy', Kind.INSTANT: 'dd/mm/yyyy hh:mm'}
+WIDTHS: dict[Kind, int] = {
+    Kind.DATE: 11, Kind.INSTANT: 17, Kind.MONEY: 14, Kind.COUNT: 10, Kind.RATE: 11, Kind.PERCENT: 11, Kind.SECONDS: 10}
 SUMMED = (Kind.COUNT, Kind.MONEY, Kind.SECONDS, Kind.DECIMAL)
-CHARGES = (Column('concept', 'Concepto'), Column('month', 'Mes'), Column('units', 'Unidades', Kind.COUNT), Column('price', 'Precio unitario', Kind.RATE),
-           Column('amount', 'Importe', Kind.MONEY), Column('table', 'Detalle'))
+CHARGES = (Column('concept', 'Concepto'), Column('month', 'Mes'), Column('units', 'Unidades', Kind.COUNT),
+           Column('price', 'Precio unitario', Kind.RATE), Column('amount', 'Importe', Kind.MONEY), Column('table', 'Detalle'))
 
 
 def to_xlsx(statement: Statement, letterhead: Letterhead) -> bytes:
@@ -43,8 +44,8 @@ def to_xlsx(statement: Statement, letterhead: Letterhead) -> bytes:
     book = Workbook(target, {'in_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False, 'strings_to_numbers': False,
                              'default_date_format': FORMATS[Kind.INSTANT]})
     made = (statement.issued_at or statement.made_at).astimezone(UTC).replace(tzinfo=None)
-    book.set_properties({'title': f'Estado de cuenta de {statement.month_title}', 'subject': statement.client_name, 'author': letterhead.name,
-                         'created': made, 'comments': standing(statement)})
+    book.set_properties({'title': f'Estado de cuenta de {statement.month_title}', 'subject': statement.client_name,
+                         'author': letterhead.name, 'created': made, 'comments': standing(statement)})
     sheets = _Sheets(book, statement, letterhead)
     sheets.charges()
     for section in statement.sections:
@@ -89,11 +90,12 @@ class _Sheets:
         names = sheet_names(['Cargos', *(table.title for table in tables), 'Gráficas'])
         self._names = dict(zip((table.key for table in tables), names[1:], strict=False))
         self._free = iter(names)
-        self._head = self._format(bold=True, bottom=2, bottom_color=letterhead.primary, font_color=letterhead.primary, text_wrap=True, valign='bottom')
-        self._title = self._format(bold=True, font_size=14, font_color=letterhead.primary)
+        colour = letterhead.primary
+        self._head = self._format(bold=True, bottom=2, bottom_color=colour, font_color=colour, text_wrap=True, valign='bottom')
+        self._title = self._format(bold=True, font_size=14, font_color=colour)
         self._soft = self._format(font_color='#52606d')
         self._bold = self._format(bold=True)
-        self._plain = self._format(valign='top')
+        self._plain = self._format(valign='top', indent=1)
         self._link = self._format(font_color='#0b5394', underline=1)
         self._cells = {kind: self._format(num_format=number, valign='top') for kind, number in FORMATS.items()}
         self._totals = {kind: self._format(num_format=number, bold=True, top=1) for kind, number in FORMATS.items()}
@@ -115,14 +117,15 @@ class _Sheets:
 
     def charges(self) -> None:
         """The first sheet: whose statement, what is to be paid, and where the other sheets are."""
-        statement, sheet = self._statement, self._sheet(landscape=False)
+        statement, sheet = self._statement, self._sheet(landscape=True)
         for index, width in enumerate((58, 18, 10, 15, 16, 26)):
             sheet.set_column(index, index, width)
         _write(sheet, 0, 0, self._letterhead.name, self._title)
         _write(sheet, 1, 0, f'Estado de cuenta de {statement.month_title}', self._bold)
         period = f'del {day_words(statement.first_day)} al {day_words(statement.last_day)}'
         row = 2
-        for name, text in (('Cliente', statement.client_name), ('Razón social', statement.fiscal_name), ('Contrato', statement.contract), ('Periodo', period)):
+        for name, text in (('Cliente', statement.client_name), ('Razón social', statement.fiscal_name), ('Contrato', statement.contract),
+                           ('Periodo', period)):
             _write(sheet, row, 0, f'{name}: {text}', self._plain)
             row += 1
         _write(sheet, row, 0, standing(statement), self._soft)
@@ -182,17 +185,31 @@ class _Sheets:
             sheet.set_column(index, index, self._width(table, index))
         sheet.freeze_panes(head + 1, 1)
         sheet.repeat_rows(head)
-        kinds = [column.kind for column in table.columns]
-        for row, values in enumerate(table.rows, start=head + 1):
-            for index, value in enumerate(values):
-                self._cell(sheet, (row, index), value, kinds[index])
+        for index, column in enumerate(table.columns):
+            self._column(sheet, table, (head + 1, index), column.kind)
         after = head + 1 + len(table.rows)
         if table.rows:
-            sheet.autofilter(head, 0, after - 1, len(kinds) - 1)
+            sheet.autofilter(head, 0, after - 1, len(table.columns) - 1)
         if table.total is not None:
             self._total(sheet, table, head + 1, after)
         if table.note:
             _write(sheet, after + 2, 0, table.note, self._soft)
+
+    def _column(self, sheet: Worksheet, table: Table, at: tuple[int, int], kind: Kind) -> None:
+        """One column's cells; an annex has thousands of them, so the ordinary ones take no detour."""
+        first, index = at
+        plain, style, zone = self._plain, self._cells.get(kind, self._cells[Kind.DECIMAL]), self._zone
+        for row, values in enumerate(table.rows, start=first):
+            value = values[index]
+            if type(value) is str:
+                if value:
+                    sheet.write_string(row, index, value if len(value) <= LONGEST_TEXT else _cut(value), plain)
+            elif type(value) is int and kind is not Kind.SECONDS:
+                sheet.write_number(row, index, value, style)
+            elif type(value) is datetime:
+                sheet.write_datetime(row, index, value.astimezone(zone).replace(tzinfo=None), self._cells[Kind.INSTANT])
+            elif value is not None:
+                self._cell(sheet, (row, index), value, kind)
 
     def _total(self, sheet: Worksheet, table: Table, first: int, row: int) -> None:
         for index, (value, column) in enumerate(zip(table.total or (), table.columns, strict=True)):
@@ -201,7 +218,8 @@ class _Sheets:
                 _write(sheet, row, index, value or '', self._total_text)
             elif is_sum(table, index):
                 # SUBTOTAL would follow a filter; SUM says what the statement says whatever is hidden.
-                sheet.write_formula(row, index, f'=SUM({xl_range(first, index, row - 1, index)})', style, float(_number(value, column.kind)))
+                formula = f'=SUM({xl_range(first, index, row - 1, index)})'
+                sheet.write_formula(row, index, formula, style, float(_number(value, column.kind)))
             else:
                 self._cell(sheet, (row, index), value, column.kind, style)
 
@@ -266,18 +284,24 @@ class _Sheets:
         sheet.insert_chart(top, len(columns) + 2, drawn, {'description': chart.title})
         return top + max(len(chart.labels) + 4, 19)
 
-    def _series(self, sheet: Worksheet, chart: Chart, top: int, index: int, colour: str, line: bool, dash: str = 'solid') -> dict[str, object]:
-        name, first, last = sheet.get_name(), top + 2, top + 1 + len(chart.labels)
+    def _series(self, sheet: Worksheet, chart: Chart, top: int, index: int, colour: str, line: bool,
+                dash: str = 'solid') -> dict[str, object]:
+        name, first, last, column = sheet.get_name(), top + 2, top + 1 + len(chart.labels), index + 1
         look = {'line': {'color': colour, 'width': 2, 'dash_type': dash}} if line else {'fill': {'color': colour}, 'gap': 60}
-        return {'name': [name, top + 1, index + 1], 'categories': [name, first, 0, last, 0], 'values': [name, first, index + 1, last, index + 1], **look}
+        values = [name, first, column, last, column]
+        return {'name': [name, top + 1, column], 'categories': [name, first, 0, last, 0], 'values': values, **look}
 
 
 def _write(sheet: Worksheet, row: int, column: int, text: str, style: Format) -> None:
     """A text as a text: never a formula, a link or a number, and never more than a cell holds."""
-    sheet.write_string(row, column, text if len(text) <= LONGEST_TEXT else f'{text[:LONGEST_TEXT - 1]}…', style)
+    sheet.write_string(row, column, text if len(text) <= LONGEST_TEXT else _cut(text), style)
+
+
+def _cut(text: str) -> str:
+    return f'{text[:LONGEST_TEXT - 1]}…'
 
 
 def _number(value: Value, kind: Kind) -> Decimal:
     if not isinstance(value, int | Decimal):
         raise ValueError(f'{value!r} is not a number')
-    return Decimal(value) / DAY if kind is Kind.SECONDS else Decimal(value)
+    return value / DAY if kind is Kind.SECONDS else Decimal(value)

@@ -5,7 +5,7 @@ What a model refuses is answered 400, what a rule of the desk refuses 422.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -119,6 +119,12 @@ class FaxesAsked(Paged):
 
     state: Literal['received', 'counted', 'converted', 'held', 'queued', 'sent', 'quarantined', 'rejected', 'undelivered',
                    'discarded'] | None = Field(None, description='Only in this state.')
+
+
+class StatementsAsked(Paged):
+    """Which statements."""
+
+    client: Word | None = Field(None, description="Only this client's.")
 
 
 class UserAsked(Asked):
@@ -541,3 +547,123 @@ class BoardGiven(Given):
     queues: list[QueueGiven]
     agents: list[AgentGiven] | None = Field(description='Null while it is not known, and for a token of one client.')
     faxes_held: int | None = Field(description='Null for a token of one client.')
+
+
+# --- statements ----------------------------------------------------------------------------------------------------------
+
+Money = Annotated[str, WithJsonSchema({'type': 'string', 'pattern': r'^-?[0-9]+\.[0-9]{2}$'})]
+Amount = Annotated[str, WithJsonSchema({'type': 'string', 'pattern': r'^-?[0-9]+(\.[0-9]+)?$'})]
+Cell = str | int | dict[str, str | int] | None
+
+
+class IssuedGiven(Given):
+    """An issued statement, without its content. It never changes; corrections stand on later ones."""
+
+    client: str
+    month: str = Field(description="A local month of the site, '2026-10'.")
+    total: Money = Field(description='MXN with IVA.')
+    sha256: str = Field(description='Of the bytes that the statement itself is answered with.')
+    issued_at: datetime
+    issued_by: str
+
+
+class IssuedList(Given):
+    """A page of issued statements, the newest month first."""
+
+    items: list[IssuedGiven]
+    next: str | None
+
+
+class ChargeGiven(Given):
+    """A line of what is to be paid. `table`: the key of the table of figures behind it; `month`: of another month than the statement's."""
+
+    key: str
+    concept: str
+    units: int
+    price: Amount | None
+    amount: Money
+    table: str
+    month: str
+
+
+class ColumnGiven(Given):
+    """A column of a table; `kind` says how its cells are written."""
+
+    key: str
+    title: str
+    kind: Literal['text', 'count', 'money', 'rate', 'percent', 'seconds', 'decimal', 'date', 'instant', 'folio', 'call']
+
+
+class TableGiven(Given):
+    """Figures. A cell that is not of its column's kind says its own, {"text": "Total"}; null is not known, or nothing to measure."""
+
+    key: str
+    title: str
+    columns: list[ColumnGiven]
+    rows: list[list[Cell]]
+    total: list[Cell] | None
+    note: str
+    annex: bool
+
+
+class SeriesGiven(Given):
+    """One line or one colour of bars."""
+
+    title: str
+    values: list[str | int | None]
+
+
+class ChartGiven(Given):
+    """A picture of figures that also stand in a table; `target`: a name and a value."""
+
+    key: str
+    title: str
+    kind: str
+    labels: list[str]
+    series: list[SeriesGiven]
+    unit: str
+    target: list[str] | None
+
+
+class SectionGiven(Given):
+    """A chapter."""
+
+    key: str
+    title: str
+    text: list[str]
+    tables: list[TableGiven]
+    charts: list[ChartGiven]
+
+
+class StatementBody(Given):
+    """A client's month. Days are local ones of `zone`, money is MXN before taxes but for `total`."""
+
+    client: str
+    client_name: str
+    fiscal_name: str
+    contract: str
+    site_name: str
+    month: str
+    month_title: str
+    zone: str
+    first_day: date
+    last_day: date
+    made_at: datetime
+    charges: list[ChargeGiven]
+    subtotal: Money
+    iva_percent: Amount
+    iva: Money
+    total: Money
+    words: str
+    sections: list[SectionGiven]
+    notes: list[str]
+    issued_at: datetime
+    issued_by: str
+
+
+class StatementShown(Given):
+    """A statement, byte for byte as it was issued: sorted keys, UTF-8, no blanks."""
+
+    format: Literal['mesa-statement']
+    version: int
+    statement: StatementBody

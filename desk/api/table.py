@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from desk.accounts.values import ALL_ROLES, STAFF, Role
-from desk.api import board, folios, registers
+from desk.api import board, folios, registers, statements
 from desk.api.models import (
     BoardGiven,
     Calls,
@@ -15,11 +15,14 @@ from desk.api.models import (
     FoliosAsked,
     FolioShown,
     Hits,
+    IssuedList,
     LineGiven,
     Lines,
     Me,
     Opening,
     SearchAsked,
+    StatementsAsked,
+    StatementShown,
     UserAsked,
     UserGiven,
 )
@@ -27,6 +30,7 @@ from desk.api.moves import MOVE_ROUTES
 from desk.web.frame import Route
 
 LEADERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+READERS = LEADERS | {Role.CONTACT}
 
 API_ROUTES: tuple[Route, ...] = (
     Route('GET', '/api/v1/me', registers.me, ALL_ROLES, 'Whom the token stands for.', gives=Me),
@@ -40,6 +44,10 @@ API_ROUTES: tuple[Route, ...] = (
     Route('GET', '/api/v1/clients/{client}/users', registers.find_user, STAFF, "A user on a client's list.", asks=UserAsked,
           gives=UserGiven),
     Route('GET', '/api/v1/faxes', registers.list_faxes, STAFF, 'Received faxes, without their content.', asks=FaxesAsked, gives=Faxes),
+    Route('GET', '/api/v1/statements', statements.list_statements, READERS, 'Issued statements, the newest month first.',
+          asks=StatementsAsked, gives=IssuedList),
+    Route('GET', '/api/v1/statements/{client}/{month}', statements.show_statement, READERS, 'A statement, exactly as it was issued.',
+          gives=StatementShown),
     Route('GET', '/api/v1/board', board.show_board, LEADERS, 'The wallboard now.', gives=BoardGiven),
     Route('GET', '/api/v1/lines', registers.list_lines, ALL_ROLES, 'The lines, and whether they are open now.', gives=Lines),
     Route('GET', '/api/v1/lines/{number}', registers.show_line, ALL_ROLES, 'A line, and whether it is open now.', gives=LineGiven),

@@ -9,11 +9,10 @@ from babel.dates import format_date
 from sqlalchemy import select
 
 from config.values import Site
-from contracts.renderings import FORMATS
 from desk.confirming.answers import COMMENT_CHARACTERS, zone_of
 from desk.desk import Desk
 from desk.folios.told import told_folio
-from desk.pages.statements import issued_of
+from desk.pages.statements import FORMAT_NAMES, issued_of
 from desk.web.failures import not_found
 from desk.web.frame import Answer, Visit, see_other
 from desk.web.render import page
@@ -113,7 +112,7 @@ def show_months(desk: Desk, visit: Visit) -> Answer:
         title = format_date(local.date().replace(year=years, month=month + 1, day=1), "MMMM 'de' y", locale='es_MX')
         rows.append(Month(title, back == 0, counts))
     return page(visit, 'portal_months.html.j2', title='Estados de cuenta', rows=rows, client=_client_name(desk, visit), kinds=KINDS,
-                issued=issued_of(desk, _client(visit)), formats=FORMATS, zone=zone)
+                issued=issued_of(desk, _client(visit)), formats=FORMAT_NAMES, zone=zone)
 
 
 # --- steps --------------------------------------------------------------------------------------------------------------

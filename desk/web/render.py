@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,9 +43,15 @@ def relative(at: datetime, now: datetime) -> str:
     return str(format_timedelta(at - now, add_direction=True, locale=LOCALE, threshold=0.95))
 
 
+def money(amount: Decimal) -> str:
+    """'$1,234.50'; of a rate all places that it has."""
+    exact = f'{amount.normalize():f}'
+    return f'${amount:,.2f}' if len(exact.partition('.')[2]) <= 2 else f'${amount.normalize():,f}'
+
+
 _ENVIRONMENT = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                            lstrip_blocks=True)
-_ENVIRONMENT.filters |= {'moment': moment, 'short_moment': short_moment, 'clock': clock, 'iso': iso, 'relative': relative}
+_ENVIRONMENT.filters |= {'moment': moment, 'short_moment': short_moment, 'clock': clock, 'iso': iso, 'relative': relative, 'money': money}
 _ENVIRONMENT.globals |= {'STATES': STATES, 'CANCEL_CAUSES': CANCEL_CAUSES, 'PRIORITIES': PRIORITIES, 'KINDS': KINDS,
                          'ROLE_NAMES': ROLE_NAMES, 'IMPACTS': IMPACTS, 'MODALITIES': MODALITIES, 'ORIGINS': ORIGINS}
 

@@ -36,6 +36,14 @@ def folio(mesa: RealMesa) -> str:
     return number
 
 
+@pytest.fixture(scope='module')
+def move(mesa: RealMesa) -> str:
+    """A site that moves."""
+    reference: str = mesa.json('site-move', 'notice', 'nopalera', 'Ciudad de México', '--reference', 'OF-<1>', '--wanted', '2028-01-31',
+                               '--to', 'Av. <Fundidora> 501', '--modality', 'standard')['reference']
+    return reference
+
+
 def pages(role: Role) -> list[Route]:
     """The pages of a role that no earlier role has."""
     roles = list(WHO)
@@ -44,9 +52,9 @@ def pages(role: Role) -> list[Route]:
             and not any(earlier in route.roles for earlier in roles[:roles.index(role)])]
 
 
-def address(route: Route, folio: str) -> str:
+def address(route: Route, folio: str, move: str) -> str:
     """A page's address, with words that are there."""
-    words = {'number': folio, 'calendar': 'mx-5x12', 'year': '2027'}
+    words = {'number': folio, 'calendar': 'mx-5x12', 'year': '2027', 'client': 'nopalera', 'reference': move}
     return re.sub(r'\{(\w+)\}', lambda found: words[found[1]], route.path)
 
 
@@ -60,7 +68,7 @@ def problems(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize('role', list(WHO))
-def test_no_page_keeps_anybody_out(mesa: RealMesa, browser: Browser, folio: str, role: Role) -> None:
+def test_no_page_keeps_anybody_out(mesa: RealMesa, browser: Browser, folio: str, move: str, role: Role) -> None:
     found: dict[str, list[str]] = {}
     password = password_of(mesa, WHO[role])
     for scheme in ('light', 'dark'):
@@ -75,7 +83,7 @@ def test_no_page_keeps_anybody_out(mesa: RealMesa, browser: Browser, folio: str,
         for route in pages(role):
             if '{id}' in route.path:
                 continue                               # a file, not a page
-            answer = page.goto(f'http://127.0.0.1:{mesa.place.ports.desk}{address(route, folio)}')
+            answer = page.goto(f'http://127.0.0.1:{mesa.place.ports.desk}{address(route, folio, move)}')
             assert answer is not None and answer.status in (200, 404), (route.path, answer and answer.status)
             found[f'{route.path} {scheme}'] = problems(page)
         context.close()

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from ami_listener.board import Seat
 from ami_listener.call_record import CallRecord
@@ -25,6 +26,7 @@ from ami_listener.orders import OrderError
 from callcenter.caller import Caller
 from callcenter.listening import FolioNamed, Queued
 from tests.real.callers import NOPALERA, Books, eventually, loudness, phone_of, silences
+from tests.real.desk_browser import started_browser, window
 from tests.real.instance import CHECKOUT, RealMesa
 from tests.real.live_desk import LiveDesk
 from tests.real.phones import AgentPhone, agent, caller, user_phone
@@ -45,6 +47,12 @@ def mesa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMesa]:
     shared = RealMesa(tmp_path_factory.mktemp('desk'), clock='2026-11-24T10:00', edit=recording_on)
     yield shared
     shared.stop()
+
+
+@pytest.fixture(scope='module')
+def browser() -> Iterator[Browser]:
+    with started_browser() as started:
+        yield started
 
 
 @pytest.fixture
@@ -303,6 +311,22 @@ def test_a_call_with_one_click_has_its_folio_and_its_end(mesa: RealMesa, books: 
     assert len(told) == 2 and told[-1].endswith(': contestó')
 
 
+def test_from_the_folios_page_an_agent_calls_its_user(mesa: RealMesa, books: Books, desk: LiveDesk, browser: Browser) -> None:
+    only(desk)
+    number = mesa.json('folio', 'open', '--client', 'nopalera', '--user', '10001', '--summary', 'Se me llama', '--by', 'carla')['number']
+    with agent(mesa.instance, 'ana') as ana, user_phone(mesa.instance) as user, window(browser, mesa, 'ana') as desk_of_ana:
+        desk_of_ana.go(f'/folios/{number}').get_by_role('button', name=re.compile('^Llamar a ')).first.click()
+        ana.expect_ring()
+        ana.answer()
+        user.expect_ring()
+        user.answer()
+        placed = desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation')
+        ana.hang_up()
+        user.expect_over()
+        assert not desk_of_ana.complaints
+    assert books.call(placed.linkedid, number).folio == number
+
+
 # --- listening ---------------------------------------------------------------------------------------------------------
 
 def test_a_supervisor_hears_both_but_only_where_the_caller_was_told_and_agreed(
@@ -333,6 +357,41 @@ def test_a_supervisor_hears_both_but_only_where_the_caller_was_told_and_agreed(
             desk.orders.listen(CARLA, ANA, 'carla')
         assert carla.story[-1].name != 'ringing'
         ana.hang_up()
+
+
+def test_from_the_wallboard_a_supervisor_hears_both_and_is_heard_by_the_agent_alone(
+        mesa: RealMesa, books: Books, desk: LiveDesk, browser: Browser, tmp_path: Path) -> None:
+    only(desk, 'ana')
+    wav = tmp_path / 'caller.wav'
+    with (agent(mesa.instance, 'ana') as ana, agent(mesa.instance, 'carla') as carla, in_queue(mesa, books, wav=wav) as calling,
+          window(browser, mesa, 'carla') as boss):
+        linkedid = talk(desk, ana, ANA)
+        eventually(lambda: desk.calls.get(linkedid), lambda call: call is not None and call.recorded, 'the call log knows his leave')
+        name = desk.site.agents['ana'].name
+        for button in ('Escuchar', 'Susurrar'):
+            boss.go('/tablero').get_by_role('button', name=f'{button} a {name}').click()
+            carla.expect_ring()
+            boss.page.get_by_text('Su teléfono suena: conteste para escuchar.').wait_for()
+            carla.answer()
+            carla.listen()
+            calling.speak(1.5)
+            carla.expect_audio()
+            time.sleep(2.0)                            # until he is silent again
+            if button == 'Susurrar':
+                ana.listen()
+                carla.speak(3.0)
+                ana.expect_audio()
+                time.sleep(3.0)                        # of a whisper that the caller does not hear, which is what is measured
+                assert not boss.complaints
+            carla.hang_up()
+            desk.nothing_on(CARLA)
+        ana.hang_up()
+        desk.nothing_on(ANA)
+    seconds, _ = loudness(wav)
+    still = sum(end - max(begin, seconds - 4.0) for begin, end in silences(wav) if end > seconds - 4.0)
+    assert still > 2.5, f'the caller hears the whisper: {silences(wav)} of {seconds} s'
+    told = [entry.text for entry in books.entries(books.call(linkedid).folio, EntryKind.ACCESS)]
+    assert told == ['supervisor carla escuchó la llamada', 'supervisor carla escuchó la llamada y habló al agente']
 
 
 # --- the browser's telephone -------------------------------------------------------------------------------------------
