@@ -81,10 +81,9 @@ def _overage(facts: MonthFacts) -> Iterator[Charge]:
     for modality, use in facts.overage.items():
         issued = {line.month for line in use.issued}
         for line in use.due:
-            title = f'{MODALITIES[modality]}, {month_title(line.month)}'
-            key, concept = 'overage', f'Excedentes de {title}'
+            key, concept = 'overage', f'Excedentes de {MODALITIES[modality]}'
             if line.month in issued:
-                key, concept = 'correction', f'Corrección de excedentes de {title}'
+                key, concept = 'correction', f'Corrección de excedentes de {MODALITIES[modality]}'
             yield Charge(key, concept, line.units, line.price, line.amount, table='quota', month=_other(facts, line.month))
 
 
@@ -95,7 +94,7 @@ def _outbound(facts: MonthFacts) -> Iterator[Charge]:
         if line.seconds:
             months[Month.of(line.at.astimezone(facts.site.zone).date())].append(line.amount or Decimal(0))
     for month, found in sorted(months.items()):
-        late = '' if month == facts.month else f' de {month_title(month)}, conocidas después'
+        late = '' if month == facts.month else ' antes no incluidas'
         yield Charge('outbound', f'Llamadas de salida{late}', len(found), None, sum(found, Decimal(0)), table='outbound',
                      month=_other(facts, month))
 

@@ -148,7 +148,7 @@ def test_calls_out_are_summed_as_they_were_rounded_and_late_ones_stand_apart() -
         line(1, now, '0.33'), line(2, now, '0.33', purpose=CALL_BACK), line(3, now, '0.00', 0), line(4, late, '1.70'), line(5, now, None)))
     found = [charge for charge in bill_of(facts).charges if charge.key == 'outbound']
     assert [(charge.concept, charge.units, charge.price, charge.amount, charge.month) for charge in found] == [
-        ('Llamadas de salida de octubre de 2026, conocidas después', 1, None, Decimal('1.70'), '2026-10'),
+        ('Llamadas de salida antes no incluidas', 1, None, Decimal('1.70'), '2026-10'),
         ('Llamadas de salida', 3, None, Decimal('0.66'), '')]
 
 
@@ -158,9 +158,9 @@ def test_overage_names_its_month_and_what_was_issued_before_is_corrected() -> No
     use = ModalityUse((), (excess(SEPTEMBER, -1), excess(OCTOBER, 6), excess(NOVEMBER, 7)), (excess(SEPTEMBER, 6, SEPTEMBER),))
     found = bill_of(month_facts(Contract(), overage={STANDARD: use})).charges
     assert [(charge.key, charge.concept, charge.units, charge.amount, charge.month) for charge in found] == [
-        ('correction', 'Corrección de excedentes de HELP DESK 911, septiembre de 2026', -1, Decimal('-95.00'), '2026-09'),
-        ('overage', 'Excedentes de HELP DESK 911, octubre de 2026', 6, Decimal('570.00'), '2026-10'),
-        ('overage', 'Excedentes de HELP DESK 911, noviembre de 2026', 7, Decimal('665.00'), '')]
+        ('correction', 'Corrección de excedentes de HELP DESK 911', -1, Decimal('-95.00'), '2026-09'),
+        ('overage', 'Excedentes de HELP DESK 911', 6, Decimal('570.00'), '2026-10'),
+        ('overage', 'Excedentes de HELP DESK 911', 7, Decimal('665.00'), '')]
 
 
 # --- what it comes to ----------------------------------------------------------------------------------------------------

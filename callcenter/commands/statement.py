@@ -129,7 +129,8 @@ def _state(found: Statement) -> str:
 def _summary(found: Statement) -> None:
     say(f'{printable(found.fiscal_name)}, {found.month_title}: {_state(found)}')
     for charge in found.charges:
-        say(f'  {printable(charge.concept):<70}{charge.units:>7}{charge.amount:>14,.2f}')
+        concept = f'{printable(charge.concept)}{f", {charge.month}" if charge.month else ""}'
+        say(f'  {concept:<70}{charge.units:>7}{charge.amount:>14,.2f}')
     for title, amount in (('Subtotal', found.subtotal), (f'IVA {found.iva_percent.normalize():f} %', found.iva), ('Total', found.total)):
         say(f'  {title:<77}{amount:>14,.2f}')
     say(f'  {found.words}')
