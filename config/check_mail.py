@@ -23,7 +23,7 @@ NOTICES = ('opened', 'assigned', 'waiting', 'update', 'resolved', 'reopened', 'c
            'complaint', 'escalation', 'problem_proposed', 'problem_progress', 'bounce', 'warning', 'fax', 'fax_rejected',
            'vip_cap', 'vip_cap_contact')
 # What `ticketing/mail/letter_texts.py` adds to Jinja2's own filters.
-FILTERS = ('spoken', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
+FILTERS = ('spoken', 'day', 'duration', 'telephone', 'one_line', 'state_name', 'priority_name', 'modality_name')
 
 
 def is_email(text: str) -> bool:

@@ -17,7 +17,7 @@ from config import check_mail
 from config.load import load
 from config.values import Contact, MailSettings, Site
 from tests.site_copies import EXAMPLE
-from ticketing.mail.letter_samples import NUMBER, broken_templates, sample
+from ticketing.mail.letter_samples import ABOUT_A_CLIENT, NUMBER, broken_templates, sample
 from ticketing.mail.letter_texts import NOTICES, OWN_FILTERS
 from ticketing.mail.letters import POSSIBLE_DUPLICATE, LetterError, is_address, letter, new_message_id
 from ticketing.mail.outbox import Outgoing
@@ -28,7 +28,7 @@ KEY = 'a key'
 WEB = 'https://ayuda.example/'
 SITE = load(EXAMPLE)
 CLIENT = SITE.clients['nopalera']
-INTERNAL = ('handover', 'complaint', 'escalation', 'problem_proposed', 'bounce', 'warning')
+INTERNAL = ('handover', 'complaint', 'escalation', 'problem_proposed', 'bounce', 'warning', 'vip_cap')
 HOSTILE = ['a\r\nBcc: x@evil.example', 'a\nSubject: b', '\x00\x07\x1b[2J', '<script>alert(1)</script>', '"><img src=x onerror=y>',
            '{{ 7 * 7 }}', '{% for x in y %}', '\ud800', '\u202egnp.exe',
            'x' * 100_000, "'; DROP TABLE outbox; --", '=?utf-8?q?=0d=0a?=', 'ñ' * 300]
@@ -55,7 +55,7 @@ def body(message: EmailMessage, kind: str = 'plain') -> str:
     return str(part.get_content()).replace('\r\n', '\n')
 
 
-INSTANTS = ('zone', 'opened_at', 'promised', 'deadline', 'due', 'received_at', 'held_until')
+INSTANTS = ('zone', 'opened_at', 'promised', 'deadline', 'due', 'received_at', 'held_until', 'ended')
 
 
 class Page(HTMLParser):
@@ -79,9 +79,9 @@ class Page(HTMLParser):
 @pytest.mark.parametrize('notice', NOTICES)
 def test_every_letter_says_its_folio_in_spanish_in_both_forms(notice: str) -> None:
     message = written(row(notice))
-    assert message['Subject'].endswith(f'[Folio {NUMBER}]')
+    assert message['Subject'].endswith(f'[Folio {NUMBER}]') == (notice not in ABOUT_A_CLIENT)
     text, page = body(message), Page(body(message, 'html'))
-    assert NUMBER in text and NUMBER in page.text
+    assert (NUMBER in text, NUMBER in page.text) == (notice not in ABOUT_A_CLIENT,) * 2
     assert ('AVISO INTERNO' in text) == (notice in INTERNAL)
     assert 'None' not in text + page.text
     assert not re.search(r'[{}%]{2}|undefined', text + page.text)
@@ -94,7 +94,7 @@ def test_every_letter_says_its_folio_in_spanish_in_both_forms(notice: str) -> No
 @pytest.mark.parametrize('notice', NOTICES)
 def test_what_is_not_known_is_left_out(notice: str) -> None:
     message = written(replace(row(notice), facts={}))
-    assert message['Subject'].endswith(f'[Folio {NUMBER}]')
+    assert message['Subject'].endswith(f'[Folio {NUMBER}]') == (notice not in ABOUT_A_CLIENT)
     assert 'None' not in body(message) + Page(body(message, 'html')).text
 
 

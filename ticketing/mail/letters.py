@@ -106,7 +106,8 @@ def reply_address(site: Site, key: str, number: str) -> str:
 
 def subject_line(subject: str, number: str | None) -> str:
     """One line that names the folio, so that an answer is recognised by a mail program that keeps nothing else."""
-    line = ' '.join(subject.split())
+    # Python's library decodes an encoded word that stands in a text, line ends and all, and so would end the header.
+    line = ' '.join(subject.replace('=?', '= ?').split())
     if len(line) > LONGEST_SUBJECT:
         line = line[:LONGEST_SUBJECT - 1] + '…'
     return line if number is None else f'{line} [Folio {number}]'
