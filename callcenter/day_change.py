@@ -12,7 +12,6 @@ from typing import Any
 
 from callcenter.applied import applied_files
 from callcenter.instance import Instance
-from config.load import load
 from config.render import render
 from config.values import Site
 
@@ -30,9 +29,11 @@ def rendered_for_another_day(instance: Instance) -> bool:
 
     Files that differ for another reason (a newer Mesa, other ports) are the matter of the next start.
     """
-    place, site = instance.place, load(instance.place.site)
-    secrets, in_force = instance.secrets(site), applied_files(instance.place)
-    if not any(client.contract.terms for client in site.clients.values()) or render(instance.today_s(site), place, secrets) == in_force:
+    place, site = instance.place, instance.site()
+    if not any(client.contract.terms for client in site.clients.values()):
+        return False
+    secrets, in_force = instance.secrets(site), applied_files(place)
+    if render(site, place, secrets) == in_force:
         return False
     return any(render(site.on(day), place, secrets) == in_force for day in days_of_change(site))
 

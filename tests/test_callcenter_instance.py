@@ -161,5 +161,5 @@ def test_an_apply_is_laid_down_whole_and_put_in_force_by_one_link(instance: Inst
     switch_to(place, 2)
     assert (applied_number(place), applied_numbers(place)) == (2, [1, 2])
     assert applied_files(place) == {'a.conf': 'two'}
-    assert load(place.site) == load(EXAMPLE) == instance.site()
+    assert load(place.site) == load(EXAMPLE) and instance.site() == instance.today_s(load(EXAMPLE))
     assert stat.S_IMODE((place.applied / '2' / 'asterisk').stat().st_mode) == 0o700

@@ -55,7 +55,7 @@ def body(message: EmailMessage, kind: str = 'plain') -> str:
     return str(part.get_content()).replace('\r\n', '\n')
 
 
-INSTANTS = ('zone', 'opened_at', 'promised', 'deadline', 'due', 'received_at', 'held_until', 'as_of')
+INSTANTS = ('zone', 'opened_at', 'promised', 'deadline', 'due', 'received_at', 'held_until', 'as_of', 'ended')
 
 
 class Page(HTMLParser):
