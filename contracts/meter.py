@@ -136,8 +136,13 @@ def meter_of(connection: Connection, site: Site, client: str, modality: Modality
 
 def month_uses(connection: Connection, site: Site, client: str, modality: Modality, first: Month, last: Month) -> tuple[MonthUse, ...]:
     """What overage is told from: consecutive months with their allowance, requests, and the price at their end (mission.md 7.2)."""
+    return month_uses_of(site, client, modality, counts(connection, site, client, first, last))
+
+
+def month_uses_of(site: Site, client: str, modality: Modality, counted: Mapping[tuple[Month, Modality], int]) -> tuple[MonthUse, ...]:
+    """The same of months that were counted already. Pure."""
     contract, uses = _contract(site, client), []
-    for (month, of), many in counts(connection, site, client, first, last).items():
+    for (month, of), many in counted.items():
         if of is modality:
             closing = closing_terms(contract, modality, month)
             price = closing.overage_price if closing else Decimal(0)

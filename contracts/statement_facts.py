@@ -16,14 +16,14 @@ from config.values import Client, Modality, Site
 from contracts.counting import Correction, Request, Said, correction
 from contracts.intervals import days
 from contracts.ledger import LedgerLine, lines
-from contracts.meter import Usage, month_uses, requests, usage_of
+from contracts.meter import Usage, counts, month_uses_of, requests, usage_of
 from contracts.months import Month
 from contracts.move_rows import Move
 from contracts.move_rows import rows as move_rows
 from contracts.move_tables import site_moves
 from contracts.overage import Excess, MonthUse, charges, due
 from contracts.statement_tables import statement_excesses, statement_items, statement_requests, statements
-from contracts.statistics import by_category, by_interval, by_modality, statistics
+from contracts.statistics import by_category, by_modality, with_parts
 from contracts.statistics_facts import whose
 from contracts.statistics_values import Statistics
 from ticketing.tables import folios, visits
@@ -134,14 +134,14 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
     first = min(issued[0], month) if issued else month
     begins = (first if issued and issued[-1] == month.plus(-1) else month).span(site.zone)[0]
     found = requests(connection, site, client, month)
+    figures, by_day = with_parts(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until))
     return MonthFacts(
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
-        overage={modality: _overage(connection, site, known, modality, issued, month) for modality in _metered(known)},
+        overage=_overages(connection, site, known, issued, month),
         corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
         outbound=tuple(line for line in lines(connection, client, begins, until) if line.statement is None),
         visits=_visits(connection, client, begins, until), moves=_moves(connection, client, begins.astimezone(site.zone).date(), month),
-        figures=statistics(connection, as_then, since, until, client, now=min(now, until)),
-        by_day=by_interval(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until)),
+        figures=figures, by_day=by_day,
         by_modality=by_modality(connection, as_then, since, until, client),
         by_category=by_category(connection, as_then, since, until, client, now=min(now, until)),
         folios=_folio_rows(connection, client, since, until), calls=_call_rows(connection, site, client, since, until))
@@ -166,14 +166,26 @@ def _metered(client: Client) -> tuple[Modality, ...]:
     return tuple(modality for modality in Modality if modality in agreed)
 
 
-def _overage(connection: Connection, site: Site, client: Client, modality: Modality, settled: Sequence[Month],
-             month: Month) -> ModalityUse:
-    contract = client.contract
+def _overages(connection: Connection, site: Site, client: Client, settled: Sequence[Month], month: Month) -> dict[Modality, ModalityUse]:
+    """Of each modality; all of them are counted at once."""
+    starts = {modality: _start(client.contract, modality) for modality in _metered(client)}
+    counted = counts(connection, site, client.key, min(starts.values()), month) if starts else {}
+    return {modality: _overage(connection, site, client, modality, settled, month, {
+        key: many for key, many in counted.items() if key[0] >= start}) for modality, start in starts.items()}
+
+
+def _start(contract: Contract, modality: Modality) -> Month:
+    """The month of the first day on which it is agreed."""
     begins = min(terms.since for terms in contract.terms if terms.modality is modality)
-    start = Month.of(max(begins, contract.since or begins))
-    if start > month:
+    return Month.of(max(begins, contract.since or begins))
+
+
+def _overage(connection: Connection, site: Site, client: Client, modality: Modality, settled: Sequence[Month], month: Month,
+             counted: Mapping[tuple[Month, Modality], int]) -> ModalityUse:
+    contract = client.contract
+    uses = month_uses_of(site, client.key, modality, counted)
+    if not uses:
         return ModalityUse((), (), ())
-    uses = month_uses(connection, site, client.key, modality, start, month)
 
     def rule(charging: Month) -> Any:
         terms = contract.in_force(modality, min(charging.last, contract.until or charging.last))

@@ -39,7 +39,8 @@ def test_no_room_or_too_few_calls_are_complaints(tmp_path: Path, monkeypatch: py
 
 
 def test_the_command_says_whether_the_goal_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = [StatementFigure('sqlite', 'draft', 3, 1.0, 9.0, 10, 'rows'), StatementFigure('sqlite', FIVE, 3, 4.0, 5.1, 10, 'bytes')]
+    figures = [StatementFigure('sqlite', 'draft', 3, 1.0, 9.0, 1.0, 10, 'rows'),
+               StatementFigure('sqlite', FIVE, 3, 4.0, 5.1, 4.0, 10, 'bytes')]
     monkeypatch.setattr('callcenter.bench_statement.run', lambda *_: figures)
     said = CliRunner().invoke(bench, ['statement'])
     assert said.exit_code == 1 and 'within 5 s: MISSED' in said.output

@@ -44,9 +44,11 @@ KEPT = (statements, statement_requests, statement_excesses, statement_items)
 @pytest.fixture(autouse=True)
 def days_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """The telephone's figures of each day, thirty readings a month, say nothing of what is charged: read once here."""
-    def of_days(connection: Connection, of: Site, days: Sequence[Any], client: str, now: datetime) -> tuple[Statistics, ...]:
-        return (statistics(connection, of, days[0].since, days[0].until, client, now=now),) * len(days)
-    monkeypatch.setattr(statement_facts, 'by_interval', of_days)
+    def of_days(connection: Connection, of: Site, days: Sequence[Any], client: str,
+                now: datetime) -> tuple[Statistics, tuple[Statistics, ...]]:
+        whole = statistics(connection, of, days[0].since, days[-1].until, client, now=now)
+        return whole, (whole,) * len(days)
+    monkeypatch.setattr(statement_facts, 'with_parts', of_days)
 
 
 def live(db: Database, site: Site, counts: Sequence[int], first: Month = JANUARY) -> Books:

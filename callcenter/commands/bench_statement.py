@@ -9,8 +9,8 @@ import click
 
 from callcenter.console import print_json, say
 
-ROW = '{:<11} {:<34}{:>5}{:>10}{:>11}{:>12} {}'
-HEADINGS = ('database', 'what', 'runs', 'median s', 'slowest s', 'size', '')
+ROW = '{:<11} {:<34}{:>5}{:>10}{:>11}{:>13}{:>12} {}'
+HEADINGS = ('database', 'what', 'runs', 'median s', 'slowest s', 'processor s', 'size', '')
 
 
 @click.command()
@@ -36,7 +36,7 @@ def statement(calls: int, folios: int, months: int, postgres: bool, scratch: Pat
         say(ROW.format(*HEADINGS))
         for one in found:
             verdict = '' if one.goal_s is None else f' (within {one.goal_s:g} s: {"reached" if one.reached else "MISSED"})'
-            say(ROW.format(one.database, one.act, one.count, f'{one.median_s:.2f}', f'{one.slowest_s:.2f}', f'{one.size:,}',
-                           f'{one.unit}{verdict}'))
+            say(ROW.format(one.database, one.act, one.count, f'{one.median_s:.2f}', f'{one.slowest_s:.2f}',
+                           f'{one.processor_s:.2f}', f'{one.size:,}', f'{one.unit}{verdict}'))
     if not all(one.reached for one in found):
         sys.exit(1)
