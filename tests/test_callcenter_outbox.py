@@ -15,7 +15,7 @@ from storage.engine import Database
 from tests.outbox_rows import NOW, a_folio, posted
 from tests.test_callcenter_commands import Mesa, before, mesa
 from ticketing.folios import FolioBook
-from ticketing.mail.letter_samples import ABOUT_A_CLIENT
+from ticketing.mail.letter_samples import OF_THE_CONTRACT
 from ticketing.mail.letter_texts import NOTICES
 from ticketing.mail.outbox import Outbox
 from ticketing.values import EntryKind, Sending
@@ -123,7 +123,7 @@ def test_nobodys_text_commands_the_terminal(mesa: Mesa, books: Database) -> None
 def test_every_letter_can_be_seen_before_the_first_start(before: Mesa, name: str) -> None:
     seen = before('mail', 'preview', name)
     assert (seen.code, seen.err) == (0, '')
-    assert 'Subject: ' in seen.out and ('[Folio 22857141]' in seen.out) == (name not in ABOUT_A_CLIENT)
+    assert 'Subject: ' in seen.out and ('[Folio 22857141]' in seen.out) == (name not in OF_THE_CONTRACT)
     assert not before.root.exists(), 'looking makes nothing'
 
 
