@@ -59,6 +59,10 @@ class CleanedDatabase:
             connection.execute('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid != pg_backend_pid()',
                                [self._name])
             connection.execute('SET session_replication_role = replica')      # triggers of append-only tables do not run
+            for (table,) in connection.execute(
+                    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename != 'alembic_version'").fetchall():
+                if table not in self._tables:          # a test's own
+                    connection.execute(psycopg.sql.SQL('DROP TABLE {} CASCADE').format(_named(table)))
             filled = self._filled(connection)
             if filled:
                 connection.execute(psycopg.sql.SQL('TRUNCATE {} CASCADE').format(psycopg.sql.SQL(', ').join(map(_named, filled))))

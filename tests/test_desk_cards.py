@@ -51,7 +51,8 @@ def test_the_card_tells_who_calls_and_of_which_folio(db: Database, site: Site) -
     card = cards(db, site).card('ana', rings(queue='nopalera-standard'))
     assert (card.who, card.client, card.modality, card.number, card.employee_number) == (
         'María Fernanda Ríos Castañeda', 'Alimentos La Nopalera', 'HELP DESK 911', '5555550101', MARIA)
-    assert card.folio == folio.number and not card.vip and not card.unlisted and card.month_count == 2
+    assert card.folio == folio.number and not card.vip and not card.unlisted
+    assert card.quota is not None and card.quota.told.startswith('2 de ')
     assert [one.number for one in card.open_folios] == [older.number]
 
 
