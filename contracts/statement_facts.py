@@ -15,7 +15,7 @@ from config.terms import Contract
 from config.values import Client, Modality, Site
 from contracts.counting import Correction, Request, Said, correction
 from contracts.intervals import days
-from contracts.ledger import LedgerLine, lines
+from contracts.ledger import LedgerLine, unissued
 from contracts.meter import Usage, counting, counts, month_uses_of, requests, usage_of
 from contracts.months import Month
 from contracts.move_rows import Move
@@ -23,7 +23,7 @@ from contracts.move_rows import rows as move_rows
 from contracts.move_tables import site_moves
 from contracts.overage import Excess, MonthUse, charges, due
 from contracts.statement_tables import statement_excesses, statement_items, statement_requests, statements
-from contracts.statistics import by_category, by_modality, with_parts
+from contracts.statistics import by_modality, with_parts
 from contracts.statistics_facts import whose
 from contracts.statistics_values import Statistics
 from ticketing.tables import folios, visits
@@ -101,7 +101,6 @@ class MonthFacts:
     figures: Statistics
     by_day: tuple[Statistics, ...]
     by_modality: Mapping[Modality, CallFigures]
-    by_category: Mapping[str, Statistics]
     folios: tuple[FolioRow, ...]
     calls: tuple[CallRow, ...]
 
@@ -139,11 +138,10 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
         overage=_overages(connection, site, known, issued, month),
         corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
-        outbound=tuple(line for line in lines(connection, client, begins, until) if line.statement is None),
+        outbound=unissued(connection, client, begins, until),
         visits=_visits(connection, client, begins, until), moves=_moves(connection, client, begins.astimezone(site.zone).date(), month),
         figures=figures, by_day=by_day,
         by_modality=by_modality(connection, as_then, since, until, client),
-        by_category=by_category(connection, as_then, since, until, client, now=min(now, until)),
         folios=_folio_rows(connection, client, since, until), calls=_call_rows(connection, site, client, since, until))
 
 
