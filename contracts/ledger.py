@@ -91,6 +91,11 @@ def lines(connection: Connection, client: str | None, since: datetime, until: da
     return _lines(connection, and_(_C.at >= since, _C.at < until, *whose))
 
 
+def unissued(connection: Connection, client: str, since: datetime, until: datetime) -> tuple[LedgerLine, ...]:
+    """Those of them that stand on no statement yet."""
+    return _lines(connection, and_(_C.at >= since, _C.at < until, _C.client == client, _C.statement.is_(None)))
+
+
 def doubtful(connection: Connection, since: datetime, until: datetime) -> tuple[LedgerLine, ...]:
     """Those that are tied to nothing, or have no price: somebody must look."""
     return _lines(connection, and_(_DOUBTFUL, _C.at >= since, _C.at < until))

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from ami_listener.call_figures import CallFigures, of_queue
 from ami_listener.tables import calls
@@ -15,15 +15,15 @@ from config.terms import Contract
 from config.values import Client, Modality, Site
 from contracts.counting import Correction, Request, Said, correction
 from contracts.intervals import days
-from contracts.ledger import LedgerLine, lines
-from contracts.meter import Usage, counts, month_uses_of, requests, usage_of
+from contracts.ledger import LedgerLine, unissued
+from contracts.meter import Usage, counting, counts, month_uses_of, requests, usage_of
 from contracts.months import Month
 from contracts.move_rows import Move
 from contracts.move_rows import rows as move_rows
 from contracts.move_tables import site_moves
 from contracts.overage import Excess, MonthUse, charges, due
 from contracts.statement_tables import statement_excesses, statement_items, statement_requests, statements
-from contracts.statistics import by_category, by_modality, with_parts
+from contracts.statistics import by_modality, with_parts
 from contracts.statistics_facts import whose
 from contracts.statistics_values import Statistics
 from ticketing.tables import folios, visits
@@ -101,7 +101,6 @@ class MonthFacts:
     figures: Statistics
     by_day: tuple[Statistics, ...]
     by_modality: Mapping[Modality, CallFigures]
-    by_category: Mapping[str, Statistics]
     folios: tuple[FolioRow, ...]
     calls: tuple[CallRow, ...]
 
@@ -139,11 +138,10 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
         overage=_overages(connection, site, known, issued, month),
         corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
-        outbound=tuple(line for line in lines(connection, client, begins, until) if line.statement is None),
+        outbound=unissued(connection, client, begins, until),
         visits=_visits(connection, client, begins, until), moves=_moves(connection, client, begins.astimezone(site.zone).date(), month),
         figures=figures, by_day=by_day,
         by_modality=by_modality(connection, as_then, since, until, client),
-        by_category=by_category(connection, as_then, since, until, client, now=min(now, until)),
         folios=_folio_rows(connection, client, since, until), calls=_call_rows(connection, site, client, since, until))
 
 
@@ -214,21 +212,32 @@ def _issued_excesses(connection: Connection, client: str, modality: Modality) ->
 def _corrections(connection: Connection, site: Site, client: str, issued: Sequence[Month]) -> dict[Month, tuple[Correction, ...]]:
     """What the books say now of requests of issued months, where the newest statement that spoke of them says something else."""
     found: dict[Month, tuple[Correction, ...]] = {}
-    said = _said(connection, client)
+    counted = _said_to_count(connection, client)
     for earlier in issued:
-        if changed := correction(said.get(earlier, {}), requests(connection, site, client, earlier)):
-            found[earlier] = changed
+        if counting(connection, site, client, earlier) != counted.get(earlier, frozenset()):
+            found[earlier] = correction(_said(connection, client, earlier), requests(connection, site, client, earlier))
     return found
 
 
-def _said(connection: Connection, client: str) -> dict[Month, dict[str, Said]]:
+def _said_to_count(connection: Connection, client: str) -> dict[Month, set[str]]:
+    """The references of each month that count by the newest word of a statement."""
     r = statement_requests.c
-    wanted = select(r.month, r.reference, r.counts, r.reason).join(statements, statements.c.id == r.statement_id).where(
-        statements.c.client == client).order_by(statements.c.month)
-    found: dict[Month, dict[str, Said]] = {}
-    for row in connection.execute(wanted):             # of one reference the newest word comes last
-        found.setdefault(Month.parse(row.month), {})[row.reference] = Said(row.counts, row.reason)
-    return found
+    # What did not count in its own month's statement is what nothing was said of.
+    words = select(r.month, r.reference, r.counts).join(statements, statements.c.id == r.statement_id).where(
+        statements.c.client == client, or_(r.counts, r.month != statements.c.month)).order_by(statements.c.month)
+    found: dict[str, set[str]] = {}
+    for month, reference, counts_ in connection.execute(words):
+        of_month = found.setdefault(month, set())
+        of_month.add(reference) if counts_ else of_month.discard(reference)
+    return {Month.parse(month): references for month, references in found.items()}
+
+
+def _said(connection: Connection, client: str, month: Month) -> dict[str, Said]:
+    """The newest word of a statement of each of a month's references."""
+    r = statement_requests.c
+    words = select(r.reference, r.counts, r.reason).join(statements, statements.c.id == r.statement_id).where(
+        statements.c.client == client, r.month == str(month)).order_by(statements.c.month)
+    return {row.reference: Said(row.counts, row.reason) for row in connection.execute(words)}
 
 
 def _issued_months(connection: Connection, client: str) -> tuple[Month, ...]:

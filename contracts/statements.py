@@ -13,6 +13,7 @@ from ami_listener.tables import calls
 from config.values import Site
 from contracts.assembly import assemble, to_be_said
 from contracts.bill import visit_price
+from contracts.collecting import no_collecting
 from contracts.ledger import issue as freeze
 from contracts.ledger import lines
 from contracts.months import Month
@@ -62,9 +63,8 @@ class Statements:
 
     def draft(self, client: str, month: Month, now: datetime) -> Statement:
         """What would be issued now. Raises NoSuchMonth."""
-        with self._db.read(PATIENCE_S) as connection:
-            facts = read_month(connection, self._site(), client, month, now)
-        return assemble(facts)
+        with no_collecting(), self._db.read(PATIENCE_S) as connection:
+            return assemble(read_month(connection, self._site(), client, month, now))
 
     def issued(self, client: str, month: Month) -> Statement | None:
         """The statement as it was issued; None when it was not. Raises Damaged."""

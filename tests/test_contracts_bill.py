@@ -37,7 +37,7 @@ def month_facts(contract: Contract = Contract(terms=(FEE,)), month: Month = NOVE
     of = replace(site(contract=contract), prices=prices)
     nothing: dict[str, Any] = {
         'requests': (), 'usage': (), 'overage': {}, 'corrections': {}, 'outbound': (), 'visits': (), 'moves': (),
-        'figures': cast(Any, None), 'by_day': (), 'by_modality': {}, 'by_category': {}, 'folios': (), 'calls': ()}
+        'figures': cast(Any, None), 'by_day': (), 'by_modality': {}, 'folios': (), 'calls': ()}
     return MonthFacts(site=of, client=of.clients['acme'], month=month, first_month=month, made_at=datetime(2026, 12, 1, tzinfo=UTC),
                       **(nothing | found))
 

@@ -4,15 +4,14 @@ What a format needs is imported when it is asked for: a command that writes no P
 """
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 from config.values import Letterhead
+from contracts.collecting import no_collecting
 from contracts.statement import Statement
 
 
@@ -35,7 +34,7 @@ FORMATS: Mapping[str, Format] = {
 
 def render(statement: Statement, format: str, letterhead: Letterhead) -> bytes:
     """The statement as a file. `format`: a key of FORMATS, else ValueError. The same arguments give the same bytes."""
-    with _no_collecting():
+    with no_collecting():
         return _rendered(statement, format, letterhead)
 
 
@@ -48,18 +47,6 @@ def render_all(statement: Statement, letterhead: Letterhead) -> Mapping[str, byt
         pdf = second.submit(render, statement, 'pdf', letterhead)
         made = {name: render(statement, name, letterhead) for name in others}
         return {'pdf': pdf.result(), **made}
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """A rendering keeps most of its hundred thousand objects to its end: looking for garbage among them takes a fifth of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _rendered(statement: Statement, format: str, letterhead: Letterhead) -> bytes:
