@@ -96,6 +96,11 @@ def unissued(connection: Connection, client: str, since: datetime, until: dateti
     return _lines(connection, and_(_C.at >= since, _C.at < until, _C.client == client, _C.statement.is_(None)))
 
 
+def issued_on(connection: Connection, client: str, since: datetime, until: datetime, statement: str) -> tuple[LedgerLine, ...]:
+    """Those of them that stand on one statement."""
+    return _lines(connection, and_(_C.at >= since, _C.at < until, _C.client == client, _C.statement == statement))
+
+
 def doubtful(connection: Connection, since: datetime, until: datetime) -> tuple[LedgerLine, ...]:
     """Those that are tied to nothing, or have no price: somebody must look."""
     return _lines(connection, and_(_DOUBTFUL, _C.at >= since, _C.at < until))
@@ -176,6 +181,8 @@ class Ledger:
             waiting = select(calls_to_rate.c.linkedid, calls_to_rate.c.times).order_by(calls_to_rate.c.linkedid).limit(BATCH)
             due = {row.linkedid: row.times for row in connection.execute(waiting)}
             made = derive(connection, self._site(), due)
+        if not due:
+            return 0, 0
         with self._db.write(PATIENCE_S) as connection:
             taken = [linkedid for times in set(due.values()) for linkedid in connection.scalars(delete(calls_to_rate).where(
                 calls_to_rate.c.linkedid.in_([one for one, read in due.items() if read == times]), calls_to_rate.c.times == times,

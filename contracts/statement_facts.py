@@ -1,10 +1,9 @@
 """All that a month's statement is made from, read in one transaction (mission.md 7.5). What was issued before is among it."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -132,14 +131,15 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
     issued = _issued_months(connection, client)
     first = min(issued[0], month) if issued else month
     begins = (first if issued and issued[-1] == month.plus(-1) else month).span(site.zone)[0]
-    found = requests(connection, site, client, month)
+    found, charged = requests(connection, site, client, month), _charged(connection, client)
     figures, by_day = with_parts(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until))
     return MonthFacts(
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
         overage=_overages(connection, site, known, issued, month),
         corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
         outbound=unissued(connection, client, begins, until),
-        visits=_visits(connection, client, begins, until), moves=_moves(connection, client, begins.astimezone(site.zone).date(), month),
+        visits=_visits(connection, client, begins, until, charged),
+        moves=_moves(connection, client, begins.astimezone(site.zone).date(), month, charged),
         figures=figures, by_day=by_day,
         by_modality=by_modality(connection, as_then, since, until, client),
         folios=_folio_rows(connection, client, since, until), calls=_call_rows(connection, site, client, since, until))
@@ -248,8 +248,7 @@ def _issued_months(connection: Connection, client: str) -> tuple[Month, ...]:
 
 # --- single things, charged once -----------------------------------------------------------------------------------------
 
-def _visits(connection: Connection, client: str, since: datetime, until: datetime) -> tuple[Visit, ...]:
-    charged = _charged(connection, client)
+def _visits(connection: Connection, client: str, since: datetime, until: datetime, charged: Collection[str]) -> tuple[Visit, ...]:
     wanted = select(visits.c.id, visits.c.at, visits.c.reason, folios.c.number, folios.c.modality).join(
         folios, folios.c.id == visits.c.folio_id).where(
             folios.c.client == client, visits.c.at >= since, visits.c.at < until).order_by(visits.c.at, visits.c.id)
@@ -257,9 +256,8 @@ def _visits(connection: Connection, client: str, since: datetime, until: datetim
                  for row in connection.execute(wanted) if f'visit:{row.id}' not in charged)
 
 
-def _moves(connection: Connection, client: str, first: date, month: Month) -> tuple[Move, ...]:
+def _moves(connection: Connection, client: str, first: date, month: Month, charged: Collection[str]) -> tuple[Move, ...]:
     """Delivered from a day to the end of a month, with those of their costs that no statement has charged."""
-    charged = _charged(connection, client)
     found = move_rows(connection, site_moves.c.client == client, site_moves.c.delivered_on.between(first, month.last))
     open_ = (replace(move, costs=tuple(cost for cost in move.costs if move_item(move, cost.modality) not in charged)) for move in found)
     return tuple(move for move in open_ if move.costs)
@@ -288,8 +286,3 @@ def _call_rows(connection: Connection, site: Site, client: str, since: datetime,
     wanted = select(*(c[name] for name in CallRow.__dataclass_fields__)).where(
         *of_queue(since, until, lines=whose(site, client, None).lines)).order_by(c.joined, c.linkedid)
     return tuple(CallRow(*row) for row in connection.execute(wanted))
-
-
-def amounts(found: Iterator[Decimal | None]) -> Decimal:
-    """Their sum; an amount that nobody knows is nothing."""
-    return sum((one for one in found if one is not None), Decimal(0))

@@ -15,7 +15,7 @@ from contracts.assembly import assemble, to_be_said
 from contracts.bill import visit_price
 from contracts.collecting import no_collecting
 from contracts.ledger import issue as freeze
-from contracts.ledger import lines
+from contracts.ledger import issued_on
 from contracts.months import Month
 from contracts.renderings.json_ import from_json, to_json
 from contracts.statement import Statement
@@ -157,8 +157,7 @@ def _keep(connection: Connection, facts: MonthFacts) -> None:
         connection.execute(insert(statement_items).values(client=client, reference=item, statement_id=id_, amount=amount))
     since, until = facts.first_month.span(facts.site.zone)[0], facts.month.span(facts.site.zone)[1]
     freeze(connection, client, since, until, reference)
-    now_frozen = tuple(line for line in lines(connection, client, since, until) if line.statement == reference)
-    if now_frozen != tuple(replace(line, statement=reference) for line in facts.outbound):
+    if issued_on(connection, client, since, until, reference) != tuple(replace(line, statement=reference) for line in facts.outbound):
         raise CannotIssue('a call was rated while the statement was made: issue it again')
 
 
