@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -15,6 +15,7 @@ from callcenter.listening import PromptTexts
 from config.load import load
 from config.place import Place
 from config.values import Override, Site
+from contracts.months import midnight
 from ivr_flows.conversation import MESSAGE_NOTICE, RECORDING_NOTICE
 from storage.engine import DatabaseUnavailable
 from ticketing.directory import Directory
@@ -75,8 +76,7 @@ def day_of(loaded: Standing, now: datetime) -> Day:
     """The local day of an instant: the site with its terms, and from when to when they hold."""
     zone = loaded.site.zone
     day = now.astimezone(zone).date()
-    begins, ends = (datetime.combine(midnight, time(0), zone).astimezone(UTC) for midnight in (day, day + timedelta(days=1)))
-    return Day(loaded, begins, ends, replace(loaded, site=loaded.site.on(day)))
+    return Day(loaded, midnight(day, zone), midnight(day + timedelta(days=1), zone), replace(loaded, site=loaded.site.on(day)))
 
 
 def notice_versions(site: Site) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A month's statement, put together: bill, chapters, words (mission.md 7.5). Pure."""
 from __future__ import annotations
 
-from contracts.bill import bill_of, month_title
+from contracts.bill import bill_of
 from contracts.chapters import chapters
 from contracts.counting import Request
 from contracts.statement import Statement
@@ -25,7 +25,7 @@ def assemble(facts: MonthFacts) -> Statement:
         notes = ('El mes no ha terminado: las cifras van hasta el momento en que se hizo este borrador.', *notes)
     return Statement(
         client=facts.client.key, client_name=facts.client.name, fiscal_name=facts.contract.fiscal_name or facts.client.name,
-        contract=facts.contract.number, site_name=facts.site.name, month=str(facts.month), month_title=month_title(facts.month),
+        contract=facts.contract.number, site_name=facts.site.name, month=str(facts.month), month_title=facts.month.title,
         zone=str(facts.site.zone), first_day=facts.first_day, last_day=facts.last_day, made_at=facts.made_at, charges=bill.charges,
         subtotal=bill.subtotal, iva_percent=bill.iva_percent, iva=bill.iva, total=bill.total, words=in_words(bill.total),
         sections=chapters(facts), notes=notes)

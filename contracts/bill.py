@@ -4,20 +4,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
-from babel.dates import format_date
-
-from config.terms import Terms
 from config.values import Modality
+from contracts.money import cents
 from contracts.months import Month
 from contracts.statement import Charge
 from contracts.statement_facts import MonthFacts, Visit
 from ticketing.spanish import MODALITIES
-
-CENT = Decimal('0.01')
 
 
 @dataclass(frozen=True)
@@ -48,18 +44,6 @@ def bill_of(facts: MonthFacts) -> Bill:
     tax = facts.site.prices.tax(facts.contract.tax_region, facts.month.last)
     charges = (*_fees(facts), *_overage(facts), *_outbound(facts), *_visits(facts), *_initial_costs(facts))
     return Bill(charges, tax.percent if tax else Decimal(0))
-
-
-def cents(value: Decimal | Fraction) -> Decimal:
-    """Rounded half up to the cent."""
-    if isinstance(value, Fraction):
-        value = Decimal(value.numerator) / Decimal(value.denominator)
-    return value.quantize(CENT, ROUND_HALF_UP)
-
-
-def month_title(month: Month) -> str:
-    """'octubre de 2026'"""
-    return format_date(month.first, "MMMM 'de' y", locale='es_MX')
 
 
 def _fees(facts: MonthFacts) -> Iterator[Charge]:
@@ -109,12 +93,8 @@ def _visits(facts: MonthFacts) -> Iterator[Charge]:
 
 def visit_price(facts: MonthFacts, visit: Visit) -> Decimal:
     """What a visit costs by the terms of its day."""
-    terms = _terms(facts, visit.modality, visit.at.astimezone(facts.site.zone).date())
+    terms = facts.contract.in_force(visit.modality, visit.at.astimezone(facts.site.zone).date())
     return terms.visit_price if terms else Decimal(0)
-
-
-def _terms(facts: MonthFacts, modality: Modality, day: date) -> Terms | None:
-    return facts.contract.in_force(modality, day)
 
 
 def _initial_costs(facts: MonthFacts) -> Iterator[Charge]:

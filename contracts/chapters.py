@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
-from contracts.bill import month_title, visit_price
+from contracts.bill import visit_price
 from contracts.counting import KINDS as NOT_COUNTED
 from contracts.months import Month
 from contracts.statement import Chart, Column, Kind, Section, Series, Table, Value
@@ -340,12 +340,11 @@ def _end(disposition: str | None) -> str:
 def _quota_rows(facts: MonthFacts) -> Iterator[tuple[Value, ...]]:
     """The last months that were told, and those that something is charged for now."""
     for modality, use in facts.overage.items():
-        charged = {line.month for line in use.due}
         for one in use.uses:
             lines = [line for line in use.due if line.month == one.month]
-            if one.month in charged or one.month > facts.month.plus(-3):
+            if lines or one.month > facts.month.plus(-3):
                 above = '—' if one.allowance is None else 'sí' if one.is_above else 'no'
-                of_month = (MODALITIES[modality], month_title(one.month), one.allowance, one.requests, above)
+                of_month = (MODALITIES[modality], one.month.title, one.allowance, one.requests, above)
                 if not lines:
                     yield (*of_month, None, None, None)
                 for line in lines:
@@ -357,7 +356,7 @@ def _correction_rows(facts: MonthFacts) -> Iterator[tuple[Value, ...]]:
         return 'cuenta' if counts else 'no cuenta'
     for month, found in sorted(facts.corrections.items()):
         for one in found:
-            yield month_title(month), one.folio, said(one.counted), one.why_then, said(one.counts), one.why_now
+            yield month.title, one.folio, said(one.counted), one.why_then, said(one.counts), one.why_now
 
 
 def _quota_charts(facts: MonthFacts) -> Iterator[Chart]:
@@ -371,4 +370,4 @@ def _quota_charts(facts: MonthFacts) -> Iterator[Chart]:
 
 
 def _short(month: Month) -> str:
-    return f'{("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")[month.month - 1]} {month.year % 100:02}'
+    return f'{month.name[:3]} {month.year % 100:02}'

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from contracts.months import midnight
 
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
 
@@ -21,11 +23,6 @@ class Interval:
 def span(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """From the first moment of a local day to the first one after another (which is included): aware UTC instants."""
     return midnight(first, zone), midnight(last + ONE_DAY, zone)
-
-
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a local day, also where the clock skips midnight."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def days(first: date, last: date, zone: ZoneInfo) -> tuple[Interval, ...]:

@@ -70,5 +70,5 @@ class Month:
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When a local day begins, as an aware UTC instant."""
+    """When a local day begins, also where the clock skips midnight: an aware UTC instant."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

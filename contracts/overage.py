@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import pairwise
 
 from config.terms import OverageRule
+from contracts.money import cents
 from contracts.months import Month
 
 MONTHS = 3                                             # consecutive ones that meet the condition
 TOLERATED_PERCENT = 105
-CENT = Decimal('0.01')
 RuleOf = Callable[[Month], OverageRule] | OverageRule
 
 
@@ -95,4 +95,4 @@ def due(ideal: Sequence[Excess], issued: Sequence[Excess], now: Month) -> tuple[
 def _excess(use: MonthUse, charging: MonthUse, agreed: OverageRule) -> Excess:
     units = use.excess(agreed.above_percent)
     price = charging.price if agreed.tariff_of == 'charged' else use.price
-    return Excess(use.month, charging.month, units, price, (units * price).quantize(CENT, ROUND_HALF_UP))
+    return Excess(use.month, charging.month, units, price, cents(units * price))

@@ -18,6 +18,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from config.terms import Prices, Rate, Tariff
+from contracts.money import cents
 
 SPLIT = 'split'
 NO_TARIFF, NO_PREFIX = 'no_tariff', 'no_prefix'
@@ -63,17 +64,12 @@ def rate(number: str, started: datetime, seconds: int, prices: Prices, client: s
     if any(part.per_minute.is_nan() for part in parts):
         return Rating(found.destination, charged, None, tariff.since, parts, NO_PREFIX)
     exact = sum((Fraction(part.per_minute) * part.charged_seconds / 60 for part in parts), Fraction(found.connection))
-    return Rating(found.destination, charged, to_the_cent(exact), tariff.since, parts)
+    return Rating(found.destination, charged, cents(exact), tariff.since, parts)
 
 
 def rate_of(tariff: Tariff, number: str) -> Rate | None:
     """The rate of the longest prefix that a number begins with; None when it begins with none."""
     return max((one for one in tariff.rates if number.startswith(one.prefix)), key=lambda one: len(one.prefix), default=None)
-
-
-def to_the_cent(amount: Fraction) -> Decimal:
-    """An amount rounded half up to the cent, with two places."""
-    return Decimal((amount.numerator * 200 + amount.denominator) // (amount.denominator * 2)).scaleb(-2)
 
 
 def _in_force(prices: Prices, client: str | None, at: datetime, number: str, zone: ZoneInfo) -> tuple[Tariff | None, Rate | None]:

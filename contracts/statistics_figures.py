@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from contracts.cells import safe
 from contracts.statement import Kind, Value
 from contracts.statistics import in_all
 from contracts.statistics_values import Level, Statistics, mean, percent
@@ -219,10 +220,5 @@ def as_table(by: str, found: Iterable[tuple[str, Statistics]]) -> str:
     writer = csv.writer(told, lineterminator='\n')
     writer.writerow([by, *(figure.key for figure in FIGURES)])
     for label, one in found:
-        writer.writerow([harmless(label), *('' if (value := figure.of(one)) is None else value for figure in FIGURES)])
+        writer.writerow([safe(label), *('' if (value := figure.of(one)) is None else value for figure in FIGURES)])
     return told.getvalue()
-
-
-def harmless(word: str) -> str:
-    """A word that no spreadsheet takes for a formula."""
-    return f"'{word}" if word[:1] in ('=', '+', '-', '@', '\t', '\r') else word

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from ami_listener.call_figures import Target, Targets
 from config.values import Client, Modality, Policy, Site
+from contracts.months import midnight
 
 
 def targets_of(site: Site) -> Targets:
@@ -18,12 +19,8 @@ def _dated(site: Site, client: Client, modality: Modality) -> Iterator[tuple[dat
     yield None, _target(client.policy_on(modality, date.min))
     days = {terms.since for terms in client.contract.terms if terms.modality is modality}
     for day in sorted(days):
-        yield _midnight(day, site), _target(client.policy_on(modality, day))
+        yield midnight(day, site.zone), _target(client.policy_on(modality, day))
 
 
 def _target(policy: Policy) -> Target:
     return Target(policy.answer_percent, policy.answer_seconds)
-
-
-def _midnight(day: date, site: Site) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=site.zone).astimezone(UTC)

@@ -10,8 +10,9 @@ import pytest
 from callcenter.commands.stats import period
 from callcenter.contract_loader import load
 from callcenter.instance import Instance
+from contracts.cells import safe
 from contracts.months import Month
-from contracts.statistics_figures import FIGURES, harmless
+from contracts.statistics_figures import FIGURES
 from storage.engine import Database
 from tests.test_callcenter_commands import Mesa, before, mesa
 
@@ -83,4 +84,4 @@ def test_wrong_usage_is_answered_in_a_sentence(mesa: Mesa, words: str, code: int
 
 
 def test_what_a_spreadsheet_would_run_is_text() -> None:
-    assert [harmless(word) for word in ('=1+1', '@x', '2026-10-01', 'mail', '')] == ["'=1+1", "'@x", '2026-10-01', 'mail', '']
+    assert [safe(word) for word in ('=1+1', '@x', '2026-10-01', 'mail', '')] == ["'=1+1", "'@x", '2026-10-01', 'mail', '']

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from config.terms import Contract, Prices, Tax, Terms
 from config.values import Modality
-from contracts.bill import Bill, bill_of, cents, month_title, visit_price
+from contracts.bill import Bill, bill_of, visit_price
 from contracts.ledger import CALL_BACK, CLOSE_CALL, LedgerLine
+from contracts.money import cents
 from contracts.months import Month
 from contracts.move_rows import Move
 from contracts.move_rules import Cost, MoveState
@@ -203,4 +204,4 @@ def test_cents_of_a_fraction(value: Fraction) -> None:
 
 
 def test_a_month_has_a_spanish_name() -> None:
-    assert (month_title(Month(2026, 1)), month_title(OCTOBER)) == ('enero de 2026', 'octubre de 2026')
+    assert (Month(2026, 1).title, OCTOBER.title) == ('enero de 2026', 'octubre de 2026')

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.terms import Prices, Rate, Tariff
-from contracts.rating import NO_PREFIX, NO_TARIFF, Rating, rate, to_the_cent
+from contracts import money
+from contracts.rating import NO_PREFIX, NO_TARIFF, Rating, rate
 from tests.integer_rater import cents
 
 MEXICO, TIJUANA = ZoneInfo('America/Mexico_City'), ZoneInfo('America/Tijuana')
@@ -40,7 +41,7 @@ def test_the_longest_prefix_decides_whatever_its_place() -> None:
     (5, 7, 10, 14), (0, 60, 60, 0)])
 def test_begun_increments_are_charged_whole_and_at_least_the_minimum(seconds: int, increment: int, minimum: int, charged: int) -> None:
     found = told(seconds, prices(Rate('+52', 'A', Decimal('1.20'), increment, minimum)))
-    assert (found.charged_seconds, found.amount) == (charged, to_the_cent(Fraction(12, 10) * charged / 60))
+    assert (found.charged_seconds, found.amount) == (charged, money.cents(Fraction(12, 10) * charged / 60))
 
 
 def test_a_call_that_nobody_answered_costs_nothing_not_even_the_connection() -> None:

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from config.load import load
 from config.values import Letterhead
+from contracts.cells import safe
 from contracts.renderings import FORMATS, render, render_all
-from contracts.renderings.csv_ import safe
 from contracts.renderings.html import body, stylesheet
 from contracts.renderings.json_ import NotAStatement, from_json, to_json
 from contracts.renderings.pdf import columns, is_printed, to_pdf

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from callcenter.choosing import MonthType, ShowUnlessNamed
 from callcenter.commands.folio import known
 from callcenter.console import Complaint, print_json, say
 from callcenter.folio_view import printable
@@ -17,30 +18,6 @@ from contracts.meter import Usage, requests, usage_of, verdict_on
 from contracts.months import Month
 from ticketing.lifecycle import LifeCycle
 from ticketing.spanish import moment
-
-
-class ShowUnlessNamed(click.Group):
-    """`mesa allowance acme` is `mesa allowance show acme`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `show` where no command is named."""
-        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if named else ['show', *args])
-
-
-class MonthType(click.ParamType):
-    """A month as '2026-10'."""
-
-    name = 'month'
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
-        """From what was typed."""
-        if isinstance(value, Month):
-            return value
-        try:
-            return Month.parse(value)
-        except ValueError:
-            self.fail(f'{value!r} is not a month. Write it like 2026-10.', param, ctx)
 
 
 @click.group(cls=ShowUnlessNamed)

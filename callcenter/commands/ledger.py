@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
+from callcenter.choosing import MonthType, ShowUnlessNamed
 from callcenter.console import Complaint, print_json, say
 from callcenter.reading import Reading, pass_reading
 from config.values import Site
 from contracts.call_records import Checked
 from contracts.call_records import check as check_records
+from contracts.cells import safe
 from contracts.ledger import UNLINKED, Difference, Ledger, LedgerLine
 from contracts.ledger import lines as ledger_lines
 from contracts.months import Month
@@ -24,38 +26,13 @@ ROW = '{:<20}{:<15}{:<10}{:<15}{:<16}{:<24}{:>7}{:>9}{:>10}'
 HEADINGS = ('at', 'purpose', 'folio', 'client', 'number', 'destination', 's', 'charged', 'MXN')
 PLAIN = ('linkedid', 'position', 'at', 'client', 'folio', 'purpose', 'number', 'destination', 'seconds', 'charged_seconds', 'amount',
          'tariff', 'problem', 'statement')
-FORMULA = ('=', '+', '-', '@', '\t', '\r')             # a spreadsheet takes a cell that begins so for a formula
 as_json_option = click.option('--json', 'as_json', is_flag=True, help='For scripts.')
-
-
-class MonthType(click.ParamType):
-    """A month such as 2026-10."""
-
-    name = 'month'
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
-        if isinstance(value, Month):
-            return value
-        try:
-            return Month.parse(str(value))
-        except ValueError:
-            self.fail(f'{value!r} is not a month such as 2026-10', param, ctx)
 
 
 month_option = click.option('--month', type=MonthType(), metavar='YYYY-MM', help='The local month.  [default: the present one]')
 
 
-class Lines(click.Group):
-    """What is not the name of a command is the client whose lines are shown."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `show` before whatever begins with no command."""
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = ['show', *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=Lines)
+@click.group(cls=ShowUnlessNamed)
 def ledger() -> None:
     """What the calls that we make cost: `mesa ledger [CLIENT]` shows a month; rate it again; compare it with the call records."""
 
@@ -184,12 +161,7 @@ def write_csv(found: Iterable[LedgerLine]) -> None:
     rows = csv.writer(sys.stdout, lineterminator='\n')
     rows.writerow(PLAIN)
     for line in found:
-        rows.writerow(['' if value is None else cell(str(value)) for value in facts_of(line).values()])
-
-
-def cell(text: str) -> str:
-    """A text that no spreadsheet runs."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+        rows.writerow(['' if value is None else safe(str(value)) for value in facts_of(line).values()])
 
 
 def sentence(site: Site, change: Difference) -> str:

@@ -13,11 +13,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from contracts.cells import safe
 from contracts.renderings.written import charge_month, notes_of, standing, zone_of
 from contracts.statement import Kind, Statement, Table, Value
 
-DANGEROUS = ('=', '+', '-', '@', '＝', '＋', '－', '＠')
-BREAKS = ('\t', '\r', '\n')
 UNIT: dict[Kind, str] = {Kind.SECONDS: ' (s)', Kind.PERCENT: ' (%)', Kind.MONEY: ' (MXN)', Kind.RATE: ' (MXN)'}
 Row = list[str]
 
@@ -29,12 +28,6 @@ def to_csv(statement: Statement) -> bytes:
     text = io.StringIO(newline='')
     csv.writer(text, lineterminator='\r\n').writerows([*row, *[''] * (width - len(row))] for row in rows)
     return text.getvalue().encode('utf-8-sig')
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe goes before one that could begin one."""
-    begins = text.lstrip(' \N{NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}')
-    return f"'{text}" if begins.startswith(DANGEROUS + BREAKS) else text
 
 
 def _rows(statement: Statement) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
+from contracts.months import Month
 from contracts.statement import Kind, Statement, Table, Value
 
 NOTHING = '—'
@@ -87,10 +88,8 @@ def standing(statement: Statement) -> str:
 
 def charge_month(month: str) -> str:
     """'agosto de 2026' of '2026-08'; another text as it is."""
-    from babel.dates import format_date
-
     try:
-        return format_date(date.fromisoformat(f'{month}-01'), "MMMM 'de' y", locale='es_MX')
+        return Month.parse(month).title
     except ValueError:
         return month
 

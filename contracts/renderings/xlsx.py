@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from xlsxwriter.chart import Chart as Drawn
 from xlsxwriter.format import Format
@@ -20,6 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from config.values import Letterhead
 from contracts.charts import COLOURS, TARGET
+from contracts.money import cents
 from contracts.renderings.written import charge_month, day_words, notes_of, standing, tables_of, written, zone_of
 from contracts.statement import Chart, Column, Kind, Statement, Table, Value
 
@@ -158,7 +159,7 @@ class _Sheets:
         money, amounts = self._totals[Kind.MONEY], xl_range(first, 4, max(first, row - 1), 4)
         subtotal, iva, percent = (xl_rowcol_to_cell(row, 4), xl_rowcol_to_cell(row + 1, 4), xl_rowcol_to_cell(row + 1, 3))
         worth = sum((charge.amount for charge in statement.charges), Decimal(0))
-        rounded = (statement.subtotal * statement.iva_percent / 100).quantize(Decimal('0.01'), ROUND_HALF_UP)
+        rounded = cents(statement.subtotal * statement.iva_percent / 100)
         for index, (name, formula, value, holds) in enumerate((
                 ('Subtotal', f'=SUM({amounts})', statement.subtotal, worth == statement.subtotal and bool(statement.charges)),
                 ('IVA (%)', f'=ROUND({subtotal}*{percent}/100,2)', statement.iva, rounded == statement.iva),

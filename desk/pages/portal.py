@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
 from sqlalchemy import select
 
 from config.values import Site
+from contracts.months import Month
 from desk.confirming.answers import COMMENT_CHARACTERS, zone_of
 from desk.desk import Desk
 from desk.folios.told import told_folio
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Month:
+class MonthRow:
     """A month of the table: its name, whether it is still going on, and its counts."""
 
     title: str
@@ -104,13 +104,10 @@ def answer(desk: Desk, visit: Visit) -> Answer:
 def show_months(desk: Desk, visit: Visit) -> Answer:
     """The issued statements, and the last twelve months in numbers, the present one first."""
     zone = desk.site().zone
-    local = visit.now.astimezone(zone)
-    rows = []
-    for back in range(MONTHS_SHOWN):
-        years, month = divmod(local.year * 12 + local.month - 1 - back, 12)
-        counts = desk.lists.month_counts(_client(visit), years, month + 1, zone)
-        title = format_date(local.date().replace(year=years, month=month + 1, day=1), "MMMM 'de' y", locale='es_MX')
-        rows.append(Month(title, back == 0, counts))
+    present = Month.of(visit.now.astimezone(zone).date())
+    months = [present.plus(-back) for back in range(MONTHS_SHOWN)]
+    rows = [MonthRow(month.title, month == present, desk.lists.month_counts(_client(visit), month.year, month.month, zone))
+            for month in months]
     return page(visit, 'portal_months.html.j2', title='Estados de cuenta', rows=rows, client=_client_name(desk, visit), kinds=KINDS,
                 issued=issued_of(desk, _client(visit)), formats=FORMAT_NAMES, zone=zone)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from config.terms import Contract
 from config.values import Site
-from contracts.bill import month_title
 from contracts.months import Month
 from contracts.renderings import FORMATS, render
 from contracts.statement import Statement
@@ -51,7 +50,7 @@ def _lines(site: Site, kept: Mapping[tuple[str, Month], Issued], present: Month)
     """The months of all clients up to the present one, the newest first, clients by name."""
     known = {(client.key, month) for month in (present.plus(-back) for back in range(MONTHS_SHOWN)) for client in site.clients.values()
              if _has(client.contract, month)}
-    lines = [Line(client, site.clients[client].name if client in site.clients else client, month, month_title(month),
+    lines = [Line(client, site.clients[client].name if client in site.clients else client, month, month.title,
                   ISSUED if (client, month) in kept else GOING_ON if month == present else TO_ISSUE, kept.get((client, month)))
              for client, month in known | set(kept)]
     by_name = sorted(lines, key=lambda line: (line.name.casefold(), line.client))
@@ -86,7 +85,7 @@ def give_own(desk: Desk, visit: Visit) -> Answer:
 
 def issued_of(desk: Desk, client: str) -> tuple[tuple[str, Issued], ...]:
     """A client's issued statements with their titles, for the contact's page."""
-    return tuple((month_title(one.month), one) for one in Statements(desk.db, desk.site).list(client))
+    return tuple((one.month.title, one) for one in Statements(desk.db, desk.site).list(client))
 
 
 def month_of(visit: Visit) -> Month | None:
