@@ -26,7 +26,7 @@ def call_back_of(cel: Sequence[CelRow], queue: Sequence[QueueRow], own: Sequence
     ended = _ended(cel, user, own)
     talk = _talk(user) if 'accepted' in words else None
     agent = next((row.agent for row in queue if row.event == 'CONNECT'), '') or _first_phone(cel)
-    number = dialled_in(dial) if dial else None
+    number = dialled_in(dial.appdata) if dial else None
     waits = [row for row in cel if row.event == 'APP_START' and row.app == 'Queue']
     first = user[0] if user else begun
     return CallRecord(

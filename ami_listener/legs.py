@@ -136,7 +136,7 @@ class _Telling:
                 if record.ended is None:
                     record.answered = row.at_us
         elif row.event == 'APP_START' and row.app in ('Queue', 'Dial'):
-            caller.application, caller.dialling, caller.target = row.app, True, dialled_in(row)
+            caller.application, caller.dialling, caller.target = row.app, True, dialled_in(row.appdata)
         elif row.event == 'APP_START':
             caller.application = row.app
         elif row.event == 'APP_END' and row.app in ('Queue', 'Dial') and not caller.joined:
@@ -187,15 +187,20 @@ class _Telling:
         return record
 
 
-def dialled_in(row: CelRow) -> str | None:
-    """The number that a Dial asks a trunk for, as it is dialled."""
-    found = _DIALLED.match(row.appdata)
+def dialled_in(data: str) -> str | None:
+    """The number that a Dial with this data asks a trunk for, as it is dialled."""
+    found = _DIALLED.match(data)
     return found[1] if found else None
 
 
 def taken_at(row: CelRow) -> int | None:
     """The instant that an event TAKEN tells."""
-    found = _STAMP.fullmatch(str(row.extra.get('extra', '')))
+    return stamp(str(row.extra.get('extra', '')))
+
+
+def stamp(text: str) -> int | None:
+    """An instant as the dialplan and the CDR write it, '1790000000.123456', in microseconds since 1970; None for what is none."""
+    found = _STAMP.fullmatch(text)
     return int(found[1]) * SECOND + int(found[2]) if found else None
 
 

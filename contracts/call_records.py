@@ -8,17 +8,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from ami_listener.legs import Leg
+from ami_listener.legs import SECOND, Leg, dialled_in, moment, stamp
 from ami_listener.tables import calls
 from ami_listener.trunk_calls import TRUNK_CHANNEL, TrunkCall, is_originated, trunk_calls
 from config.values import Site
@@ -30,9 +29,6 @@ FIELDS = ('linkedid', 'uniqueid', 'sequence', 'channel', 'peer', 'src', 'dst', '
           'duration', 'billsec', 'disposition', 'userfield')
 LONGEST_CALL = timedelta(days=1)
 IN_AT_ONCE = 400                                       # values in one IN (...)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STAMP = re.compile(r'([0-9]{1,10})\.([0-9]{6})')
-_DIALLED = re.compile(r'PJSIP/([+0-9]{1,40})@trunk-')
 
 
 @dataclass(frozen=True)
@@ -106,9 +102,9 @@ def leg_of(row: Sequence[str]) -> Leg | None:
     start, answer, end = (_instant(told[name]) for name in ('start', 'answer', 'end'))
     if start is None or end is None or not (told['duration'].isdigit() and told['billsec'].isdigit()):
         return None
-    dialled = _DIALLED.match(told['data']) if told['application'] == 'Dial' else None
+    dialled = dialled_in(told['data']) if told['application'] == 'Dial' else None
     return Leg(told['uniqueid'], told['channel'], told['peer'], told['application'], start, answer, end, int(told['duration']),
-               int(told['billsec']), told['disposition'], dialled[1] if dialled else None, _instant(told.get('userfield', '')))
+               int(told['billsec']), told['disposition'], dialled, _instant(told.get('userfield', '')))
 
 
 def _calls_out(connection: Connection, site: Site, told: Mapping[str, Sequence[Leg]]) -> dict[tuple[str, str], TrunkCall]:
@@ -159,10 +155,8 @@ def _files(file: Path) -> Iterable[Path]:
 
 def _instant(text: str) -> datetime | None:
     """An instant in seconds since 1970; None for 0, which is never, and for what is none."""
-    found = _STAMP.fullmatch(text)
-    if found is None or int(found[1]) == 0:
-        return None
-    return _EPOCH + timedelta(seconds=int(found[1]), microseconds=int(found[2]))
+    at_us = stamp(text)
+    return None if at_us is None or at_us < SECOND else moment(at_us)
 
 
 def _money(amount: Decimal | None) -> str:
