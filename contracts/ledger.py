@@ -33,7 +33,7 @@ CLOSE_CALL, CALL_BACK, CLICK_TO_CALL, FAX, TRANSFER, UNLINKED = 'close_call', 'c
 PURPOSES = (CLOSE_CALL, CALL_BACK, CLICK_TO_CALL, FAX, TRANSFER, UNLINKED)
 NO_NUMBER = 'no_number'                                # besides those of `rating`
 MODEM = 'IAX2/'                                        # begins the channels of our own modems
-MODEM_READY = timedelta(minutes=3)                     # from the minute in which HylaFAX says a call began to when it was answered
+MODEM_READY = timedelta(minutes=3)                     # from when HylaFAX says a call began to when it was answered
 LONGEST_CALL = timedelta(days=1)                       # between the beginning of a call and its answered leg out
 AGAIN_DAYS = timedelta(days=40)                        # doubtful lines younger than this are looked at again
 BATCH = 200                                            # calls a transaction
@@ -254,7 +254,7 @@ def _client_of(connection: Connection, site: Site, call: Any) -> str | None:
 
 
 def _sent_by(connection: Connection, number: str, at: datetime) -> Any:
-    """The fax whose call this is: HylaFAX calls a number once at a time, and tells to the minute when it began."""
+    """The fax whose call this is: HylaFAX calls a number once at a time, a call for each fax."""
     return connection.execute(select(fax_jobs.c.id, fax_jobs.c.client, folios.c.number.label('folio')).select_from(
         fax_attempts.join(fax_jobs, fax_jobs.c.id == fax_attempts.c.job_id).outerjoin(folios, folios.c.id == fax_jobs.c.folio_id)).where(
             fax_jobs.c.number == number, fax_attempts.c.at <= at, fax_attempts.c.at > at - MODEM_READY,

@@ -189,8 +189,10 @@ def _overage(connection: Connection, site: Site, client: Client, modality: Modal
         terms = contract.in_force(modality, min(charging.last, contract.until or charging.last))
         return terms.overage if terms else contract.terms[0].overage
     first = min(settled[0], month) if settled else month
-    ideal = [line for line in charges(uses, rule) if line.charged_in >= first]
     issued = _issued_excesses(connection, client.key, modality)
+    # What a recount would have charged before the first statement is settled elsewhere, but for what that statement charged all the same.
+    spoken_of = {line.month for line in issued}
+    ideal = [line for line in charges(uses, rule) if line.charged_in >= first or line.month in spoken_of]
     # Of an issued month, or one before the last issued one, nothing is due any more; of a later one, what the month before it leaves.
     if settled and month <= settled[-1]:
         wanted: tuple[Excess, ...] = ()

@@ -197,6 +197,16 @@ def test_a_fax_that_we_send_is_tied_as_soon_as_hylafax_tells(db: Database, ledge
         assert fax_costs(connection, [job, 99]) == {job: Decimal('1.85')}
 
 
+def test_two_faxes_to_one_number_in_one_minute_have_each_its_own_call(db: Database, ledger: Ledger) -> None:
+    for number, (second, client) in enumerate(((0, 'quetzal'), (28, None), (40, 'nopalera'))):
+        begun = NOON + timedelta(seconds=second)
+        put_fax(db, begun, client=client, commid=str(number))
+        put_call(db, f'f{number}', [leg('IAX2/faxm4670-1', f'PJSIP/trunk-demo-0000000{number}', 5, begun + timedelta(seconds=4),
+                                        dialled='5555550199')], dialled='5555550199')
+    ledger.round(NOW)
+    assert [line.client for line in all_lines(db)] == ['quetzal', None, 'nopalera']
+
+
 def test_an_agent_who_calls_a_fax_number_sends_no_fax(db: Database, ledger: Ledger) -> None:
     put_fax(db, NOON)
     put_call(db, 'c1', [leg('PJSIP/1001-00000004', TRUNK, 40, dialled='5555550199')], dialled='5555550199')

@@ -36,7 +36,7 @@ from tests.lives import DAY, HOUR, MEXICO, STANDARD
 from tests.statement_books import AGREED, IVA, JANUARY, Books, a_site, after, charges, put_folios, tables
 from ticketing.tables import count_decisions, folios, visits
 
-FEBRUARY, MARCH, APRIL, MAY = (JANUARY.plus(n) for n in range(1, 5))
+FEBRUARY, MARCH, APRIL, MAY, JUNE, JULY = (JANUARY.plus(n) for n in range(1, 7))
 PRICE = Decimal('95.00')
 KEPT = (statements, statement_requests, statement_excesses, statement_items)
 
@@ -166,6 +166,30 @@ def assert_ideal(books: Books, first: Month, last: Month) -> None:
     for _, month, _, amount in books.charged():
         charged[Month.parse(month)] = charged.get(Month.parse(month), Decimal(0)) + amount
     assert {(month, amount) for month, amount in charged.items() if amount} == right
+
+
+def test_a_recount_before_the_first_statement_gives_back_nothing_that_stays_right(db: Database) -> None:
+    """A month that the series does not begin with is found to be above: its run of three begins one month earlier, and is a run still."""
+    books = Books(db, a_site())
+    for month, many in ((JANUARY, 105), (FEBRUARY, 106), (MARCH, 106), (APRIL, 106)):
+        put_folios(db, month, many)
+    books.issue(APRIL)
+    assert charges(books.issued(APRIL)) == [('overage', 6, Decimal('570.00'))] * 3
+    put_folios(db, JANUARY, 1)
+    books.issue(MAY)
+    assert books.issued(MAY).charges == ()             # January itself is settled elsewhere
+    doubled = put_folios(db, FEBRUARY, 2)
+    books.issue(JUNE)
+    assert charges(books.issued(JUNE)) == [('correction', 2, Decimal('190.00'))]
+    for number in doubled:
+        decide(books, number, after(JUNE))
+    with db.read() as connection:
+        of_march = connection.scalars(select(folios.c.number).where(
+            folios.c.opened_at >= MARCH.span(MEXICO)[0], folios.c.opened_at < MARCH.span(MEXICO)[1]).limit(1)).one()
+    decide(books, of_march, after(JUNE))               # 105: no run any more, so all is given back
+    books.issue(JULY)
+    assert [units for _, units, _ in charges(books.issued(JULY))] == [-8, -6, -6]
+    assert sum(amount for *_, amount in books.charged()) == 0
 
 
 def merge(books: Books, double: str, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """HylaFAX's log of calls: lines as HylaFAX 6.0.7 wrote them, and lines as nobody should."""
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,29 @@ def test_other_lines_are_not_ours(tmp_path: Path) -> None:
     assert [attempt.commid for attempt in attempts_in(log, TAG)] == ['000000001', '000000012']     # the last line has no end yet
     assert attempts_in(tmp_path / 'none', TAG) == ()
     assert attempt_of(SENT, 'mesa-0123456789abcde') is None
+
+
+@pytest.mark.parametrize(('first_line', 'seconds'), [
+    (b'Nov 27 23:24:41.07: [31234]: SESSION BEGIN 000000012 8005550105\n', 41.07),
+    (b'Nov 27 23:25:01.00: [  234]: SESSION BEGIN 000000012 8005550105\nNov 27', 61),     # its line was written of the minute before
+    (b'Nov 27 23:29:41.07: [31234]: SESSION BEGIN 000000012 8005550105\n', 0),            # of another call
+    (b'Nov 27 23:24:41.07: [31234]: SESSION BEGIN 000000013 8005550105\n', 0),
+    (b'Nov 27 99:24:41.07: [31234]: SESSION BEGIN 000000012 8005550105\n', 0),
+    (b'Nov 27 23:24:41.07: [31234]: <-- [5:OK\n', 0), (b'\xff\0', 0), (b'', 0), (None, 0)])
+def test_the_log_of_a_session_tells_the_moment(tmp_path: Path, first_line: bytes | None, seconds: float) -> None:
+    log = tmp_path / 'xferfaxlog'
+    log.write_text(f'{SENT}\n')
+    if first_line is not None:
+        (tmp_path / 'c000000012').write_bytes(first_line)
+    call, = attempts_in(log, TAG)
+    assert call.at == datetime(2026, 11, 28, 5, 24, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def test_a_session_about_midnight(tmp_path: Path) -> None:
+    log = tmp_path / 'xferfaxlog'
+    log.write_text(SENT.replace('11/27/26 23:24', '12/31/26 23:59') + '\n')
+    (tmp_path / 'c000000012').write_bytes(b'Jan  1 00:00:00.50: [31234]: SESSION BEGIN 000000012 8005550105\n')
+    assert attempts_in(log, TAG)[0].at == datetime(2027, 1, 1, 6, 0, 0, 500000, tzinfo=UTC)
 
 
 def test_the_same_call_twice_is_one(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ fax_attempts = Table(
     Column('id', RowId, primary_key=True, autoincrement=True),
     Column('job_id', RowId, ForeignKey('fax_jobs.id'), nullable=False),
     Column('commid', String(16), nullable=False),                         # HylaFAX's number of the call
-    Column('at', UtcDateTime, nullable=False),                            # to the minute
+    Column('at', UtcDateTime, nullable=False),                            # when HylaFAX began; to the minute without the session's log
     Column('seconds', Integer, nullable=False),                           # on the telephone
     Column('pages', Integer, nullable=False),
     Column('reason', Text, nullable=False),                               # why it failed; '' when it did not

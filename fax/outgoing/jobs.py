@@ -102,7 +102,10 @@ class FaxJob:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One call that HylaFAX made. `at` is to the minute; `seconds` on the telephone, 0 without an answer; `reason` '' when it went well."""
+    """One call that HylaFAX made. `at`: when its session began, before it rang; `seconds` on the telephone, 0 without an answer.
+
+    `reason` is '' when it went well.
+    """
 
     commid: str
     at: datetime

@@ -117,6 +117,8 @@ def test_the_ledger_has_every_call_of_these_faxes_and_equals_asterisks_records(o
     jobs = mesa.json('fax', 'status')
     attempts = [call for job in jobs if job['number'] == '+52' + THEIRS
                 for call in mesa.json('fax', 'status', str(job['id']))['attempts']]
+    begun = [datetime.fromisoformat(call['at']) for call in attempts]
+    assert any(at.second or at.microsecond for at in begun), 'the logs of the sessions tell more than the minute'
 
     def look() -> tuple[LedgerLine, ...]:
         for month in {Month.of(at.astimezone(site.zone).date()) for at in (now - timedelta(hours=1), now)}:
