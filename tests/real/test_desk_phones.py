@@ -209,16 +209,19 @@ def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa,
     only(desk, 'ana')
     place = mesa.place
     words = [f'{place.bind}:{place.ports.sip}', '1001', mesa.instance.secrets(desk.site).agents['ana'], '1002']
-    with (subprocess.Popen([sys.executable, '-P', '-m', 'tests.real.transferring_phone', *words], stdout=subprocess.PIPE, text=True,
+    with (subprocess.Popen([sys.executable, '-P', '-m', 'tests.real.transferring_phone', *words],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                            cwd=CHECKOUT, env=os.environ | {'PYTHONPATH': str(CHECKOUT)}) as phone,
           agent(mesa.instance, 'beto') as beto):
-        assert phone.stdout is not None
+        assert phone.stdout is not None and phone.stdin is not None
         try:
             says(phone, 'registered')
             with in_queue(mesa, books):
                 # The telephone holds the caller within milliseconds of its answer, so either phase may be seen. Wrap-up comes before.
                 linkedid = desk.call_on(ANA, lambda call: call.phase in ('talking', 'held'), 'a conversation', 80.0).linkedid
                 talk(desk, beto, BETO)
+                phone.stdin.write('join\n')
+                phone.stdin.flush()
                 assert says(phone, 'transfers')
                 joined = desk.call_on(BETO, lambda call: call.linkedid == linkedid, "the caller's call")
                 assert joined.peer_channel.startswith('PJSIP/trunk-')
