@@ -19,7 +19,7 @@ CORE = ('config', 'ivr_flows', 'ticketing', 'storage', 'agi', 'ami_listener', 'f
 COMPUTING, WAITING = 2, 4                              # processes: of the tests that compute, and of those that wait for real servers
 PYTHON = (sys.executable, '-P', '-m')
 REAL = 'tests/real'
-BEHIND = ('nice', '-n', '15')                          # computes while the real tests wait for sound, and is never in their way
+BEHIND = ('nice', '-n', '6')                           # a quarter of a processor that real tests want, too, and all that they leave
 _one_line = Lock()
 
 
@@ -41,7 +41,7 @@ def test(long: bool, pytest_args: tuple[str, ...]) -> None:
         'ruff': (*PYTHON, 'ruff', 'check', '.'),
         'mypy': (*BEHIND, *PYTHON, 'mypy', '--strict', *CORE),
         'tests': (*BEHIND, *pytest, '-n', str(COMPUTING), f'--ignore={REAL}'),
-        'real': (*pytest, '-n', str(WAITING), REAL),
+        'real': (*pytest, '-v', '-n', str(WAITING), REAL),     # a line for each: they are few and long
     }
     with ThreadPoolExecutor(len(runs)) as pool:
         outcomes = dict(zip(runs, pool.map(_run, runs, runs.values()), strict=True))

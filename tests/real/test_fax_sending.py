@@ -354,6 +354,8 @@ def test_hylafax_calls_again_and_every_call_is_kept(one_book: JobBook, own: Spoo
 
 def test_a_fax_that_is_being_sent_is_cut(one_book: JobBook, own: Spool, modem: PtyModem, tmp_path: Path) -> None:
     worker = Worker(one_book, own, tmp_path)
+    # A second removal may come when the call has just ended: HylaFAX then forgets the job before anybody has seen it over.
+    worker.sending.patience, worker.sending.vanished_after_s = time.monotonic, 5.0
     modem.wait_before_answer.clear()
     job = queued(one_book, tmp_path)
     worker.until(lambda: bool(modem.dialled))
