@@ -6,7 +6,7 @@ nothing but their state decides, and asks the same rule once for each such group
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -77,10 +77,7 @@ def requests(connection: Connection, site: Site, client: str, month: Month) -> t
 
 def counts(connection: Connection, site: Site, client: str, first: Month, last: Month) -> Mapping[tuple[Month, Modality], int]:
     """How many requests count, for each month from `first` to `last` and each modality of the client, or of which there is something."""
-    month, wanted = first, []
-    while month <= last:
-        wanted.append(month)
-        month = month.plus(1)
+    wanted = first.until(last)
     known = site.clients.get(client)
     found = Counter({(month, modality): 0 for month in wanted for modality in sorted(known.modalities if known else ())})
     for month in wanted:
@@ -90,9 +87,9 @@ def counts(connection: Connection, site: Site, client: str, first: Month, last: 
     return dict(found)
 
 
-def counting(connection: Connection, site: Site, client: str, month: Month) -> frozenset[str]:
-    """The references of a month's requests that count: what `requests` says, without reasons, at a tenth of its time."""
-    found: set[str] = set()
+def counting(connection: Connection, site: Site, client: str, month: Month) -> dict[str, Modality]:
+    """A month's requests that count, reference -> modality: what `requests` says, without reasons, at a tenth of its time."""
+    found: dict[str, Modality] = {}
     for stretch in _stretches(site, client, month):
         verdicts: dict[tuple[Any, ...], bool] = {}
         for number, *facts in connection.execute(_BARE.where(_in_days(stretch))):
@@ -102,11 +99,15 @@ def counting(connection: Connection, site: Site, client: str, month: Month) -> f
                 of = FolioFacts(state, cause, 'another' if is_duplicate else None)
                 verdicts[key] = of_folio(of, stretch.counted[Modality(modality)], stretch.metered[Modality(modality)]).counts
             if verdicts[key]:
-                found.add(f'folio:{number}')
-        found.update(request.reference for request in _folios(connection, stretch, site.zone, and_(_in_days(stretch), ~_PLAIN))
-                     if request.counts)
-        found.update(request.reference for request in _others(connection, stretch, stretch.may_count()) if request.counts)
-    return frozenset(found)
+                found[f'folio:{number}'] = Modality(facts[0])
+        found |= that_count(_folios(connection, stretch, site.zone, and_(_in_days(stretch), ~_PLAIN)))
+        found |= that_count(_others(connection, stretch, stretch.may_count()))
+    return found
+
+
+def that_count(found: Iterable[Request]) -> dict[str, Modality]:
+    """Those of these requests that count. Pure."""
+    return {request.reference: request.modality for request in found if request.counts}
 
 
 def verdict_on(connection: Connection, site: Site, number: str) -> Request | None:

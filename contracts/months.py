@@ -64,6 +64,11 @@ class Month:
         years, month = divmod(self.year * 12 + self.month - 1 + months, 12)
         return Month(years, month + 1)
 
+    def until(self, last: Month) -> tuple[Month, ...]:
+        """The months from this one to `last`; none when that is earlier."""
+        many = (last.year - self.year) * 12 + last.month - self.month + 1
+        return tuple(self.plus(number) for number in range(many))
+
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """From its first local midnight to, not including, the next month's: aware UTC instants."""
         return midnight(self.first, zone), midnight(self.last + timedelta(days=1), zone)

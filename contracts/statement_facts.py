@@ -15,7 +15,7 @@ from config.values import Client, Modality, Site
 from contracts.counting import Correction, Request, Said, correction
 from contracts.intervals import days
 from contracts.ledger import LedgerLine, unissued
-from contracts.meter import Usage, counting, counts, month_uses_of, requests, usage_of
+from contracts.meter import Usage, counting, month_uses_of, requests, that_count, usage_of
 from contracts.months import Month
 from contracts.move_rows import Move
 from contracts.move_rows import rows as move_rows
@@ -26,6 +26,8 @@ from contracts.statistics import by_modality, with_parts
 from contracts.statistics_facts import whose
 from contracts.statistics_values import Statistics
 from ticketing.tables import folios, visits
+
+_Counting = Mapping[str, Modality]                     # reference -> modality, of what counts in a month
 
 
 class NoSuchMonth(ValueError):
@@ -130,13 +132,15 @@ def read_month(connection: Connection, site: Site, client: str, month: Month, no
     as_then = site.on(min(month.last, known.contract.until or month.last))
     issued = _issued_months(connection, client)
     first = min(issued[0], month) if issued else month
-    begins = (first if issued and issued[-1] == month.plus(-1) else month).span(site.zone)[0]
+    follows = bool(issued) and issued[-1] == month.plus(-1)
+    begins = (first if follows else month).span(site.zone)[0]
     found, charged = requests(connection, site, client, month), _charged(connection, client)
+    counts = _counting(connection, site, known, issued if follows else (), month) | {month: that_count(found)}
     figures, by_day = with_parts(connection, as_then, days(month.first, month.last, site.zone), client, now=min(now, until))
     return MonthFacts(
         site=site, client=known, month=month, first_month=first, made_at=now, requests=found, usage=usage_of(site, client, month, found),
-        overage=_overages(connection, site, known, issued, month),
-        corrections=_corrections(connection, site, client, issued) if issued and issued[-1] == month.plus(-1) else {},
+        overage=_overages(connection, site, known, issued, month, counts),
+        corrections=_corrections(connection, site, client, issued, counts) if follows else {},
         outbound=unissued(connection, client, begins, until),
         visits=_visits(connection, client, begins, until, charged),
         moves=_moves(connection, client, begins.astimezone(site.zone).date(), month, charged),
@@ -164,12 +168,22 @@ def _metered(client: Client) -> tuple[Modality, ...]:
     return tuple(modality for modality in Modality if modality in agreed)
 
 
-def _overages(connection: Connection, site: Site, client: Client, settled: Sequence[Month], month: Month) -> dict[Modality, ModalityUse]:
-    """Of each modality; all of them are counted at once."""
-    starts = {modality: _start(client.contract, modality) for modality in _metered(client)}
-    counted = counts(connection, site, client.key, min(starts.values()), month) if starts else {}
-    return {modality: _overage(connection, site, client, modality, settled, month, {
-        key: many for key, many in counted.items() if key[0] >= start}) for modality, start in starts.items()}
+def _counting(connection: Connection, site: Site, client: Client, issued: Sequence[Month], month: Month) -> dict[Month, _Counting]:
+    """What counts by the books of now, of the months that this one looks back at: since anything was agreed, and those issued."""
+    starts = [_start(client.contract, modality) for modality in _metered(client)]
+    behind = {*issued, *(min(starts).until(month) if starts else ())} - {month}
+    return {earlier: counting(connection, site, client.key, earlier) for earlier in sorted(behind)}
+
+
+def _overages(connection: Connection, site: Site, client: Client, settled: Sequence[Month], month: Month,
+              counts: Mapping[Month, _Counting]) -> dict[Modality, ModalityUse]:
+    """Of each modality."""
+    found: dict[Modality, ModalityUse] = {}
+    for modality in _metered(client):
+        months = _start(client.contract, modality).until(month)
+        many = {(one, modality): sum(of is modality for of in counts[one].values()) for one in months}
+        found[modality] = _overage(connection, site, client, modality, settled, month, many)
+    return found
 
 
 def _start(contract: Contract, modality: Modality) -> Month:
@@ -211,12 +225,13 @@ def _issued_excesses(connection: Connection, client: str, modality: Modality) ->
     return [Excess(Month.parse(row.month), Month.parse(row.charged), row.units, row.price, row.amount) for row in rows]
 
 
-def _corrections(connection: Connection, site: Site, client: str, issued: Sequence[Month]) -> dict[Month, tuple[Correction, ...]]:
+def _corrections(connection: Connection, site: Site, client: str, issued: Sequence[Month],
+                 counts: Mapping[Month, _Counting]) -> dict[Month, tuple[Correction, ...]]:
     """What the books say now of requests of issued months, where the newest statement that spoke of them says something else."""
     found: dict[Month, tuple[Correction, ...]] = {}
-    counted = _said_to_count(connection, client)
+    said = _said_to_count(connection, client)
     for earlier in issued:
-        if counting(connection, site, client, earlier) != counted.get(earlier, frozenset()):
+        if counts[earlier].keys() != said.get(earlier, set()):
             found[earlier] = correction(_said(connection, client, earlier), requests(connection, site, client, earlier))
     return found
 

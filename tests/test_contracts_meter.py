@@ -16,7 +16,7 @@ from callcenter.folio_loader import LAST_MONTH, Past, load
 from config.terms import Contract, Counted, OverageRule, Terms
 from config.values import Modality, Site
 from contracts.counting import NOT_METERED, Request
-from contracts.meter import counting, counts, meter_of, metered_verdict, month_uses, requests, usage, verdict_on
+from contracts.meter import counting, counts, meter_of, metered_verdict, month_uses, requests, that_count, usage, verdict_on
 from contracts.months import Month
 from fax.tables import faxes
 from storage.engine import Database
@@ -41,7 +41,8 @@ def of_month(desk: Desk, month: Month = NOVEMBER) -> tuple[Request, ...]:
     with desk.db.read() as connection:
         found = requests(connection, desk.site, 'acme', month)
         told = counts(connection, desk.site, 'acme', month, month)
-        assert counting(connection, desk.site, 'acme', month) == {request.reference for request in found if request.counts}
+        assert counting(connection, desk.site, 'acme', month) == that_count(found)
+    assert that_count(found) == {request.reference: request.modality for request in found if request.counts}
     assert sum(told.values()) == sum(request.counts for request in found)
     return found
 

@@ -18,7 +18,6 @@ from config.pictures import picture_size
 from config.values import Letterhead
 from contracts.charts import described, svg
 from contracts.renderings.html import TEMPLATES, UNBROKEN, filled
-from contracts.renderings.json_ import to_json
 from contracts.renderings.written import RIGHT, tables_of, written, zone_of
 from contracts.statement import Chart, Kind, Statement, Table
 
@@ -63,7 +62,7 @@ def to_pdf(statement: Statement, letterhead: Letterhead) -> bytes:
         'print.html.j2', statement, letterhead, style=style, logo=LOGO if letterhead.logo else '', logo_width=logo_width(letterhead.logo),
         sections=sections, annexes=annexes, is_printed=is_printed, on_first=on_first, columns=lambda table: columns(table, zone),
         picture=pictures.chart, described=described)
-    identifier = hashlib.sha256(to_json(statement)).digest()[:16]
+    identifier = hashlib.sha256(text.encode()).digest()[:16]
     document: bytes = HTML(string=text, url_fetcher=pictures).write_pdf(pdf_identifier=identifier, pdf_tags=True)
     return document
 
