@@ -16,7 +16,6 @@ from ami_listener import journal as module
 from ami_listener.journal import JournalReader
 from ami_listener.tables import journal, journal_rejects
 from storage.engine import Database
-from storage.tables import metadata
 from tests.recorded_calls import RECORDED
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
@@ -203,12 +202,12 @@ POOL = [*CEL, CEL[1], CEL[1], b'garbage\n', '"ñandú",\n'.encode(), b'\n', b'\x
 @given(lines=st.lists(st.sampled_from(POOL), max_size=25), cuts=st.lists(st.integers(0, 9000), max_size=12),
        renames=st.sets(st.integers(0, 11)), restarts=st.sets(st.integers(0, 11)), batch=st.sampled_from([600, 5000, 300_000]))
 @settings(max_examples=60, deadline=None)
-def test_any_split_into_reads_gives_the_same_books(lines: list[bytes], cuts: list[int], renames: set[int], restarts: set[int],
-                                                   batch: int) -> None:
+def test_any_split_into_reads_gives_the_same_books(migrated_file: Path, lines: list[bytes], cuts: list[int], renames: set[int],
+                                                   restarts: set[int], batch: int) -> None:
     text = b''.join(lines)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, 'BATCH_BYTES', batch)
-        whole, pieces = _log(Path(folder), 'whole'), _log(Path(folder), 'pieces')
+        whole, pieces = _log(Path(folder), 'whole', migrated_file), _log(Path(folder), 'pieces', migrated_file)
         whole.add(text)
         whole.look()
         begin = 0
@@ -227,9 +226,6 @@ def test_any_split_into_reads_gives_the_same_books(lines: list[bytes], cuts: lis
         pieces.db.close()
 
 
-def _log(folder: Path, name: str) -> Log:
+def _log(folder: Path, name: str, migrated_file: Path) -> Log:
     (folder / name).mkdir()
-    db = Database(f'sqlite:///{folder / name}.db', patience_s=20.0)
-    with db.write() as connection:
-        metadata.create_all(connection)
-    return Log(folder / name, db)
+    return Log(folder / name, Database(f'sqlite:///{shutil.copy(migrated_file, folder / f"{name}.db")}', patience_s=20.0))
