@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from math import fsum
 from typing import Any
 
 from sqlalchemy import Connection
@@ -128,7 +129,7 @@ def telephone(connection: Connection, site: Site, since: datetime, until: dateti
 
 
 def _handling(calls: CallFigures, wrapped: Collection[WrapUp]) -> Handling:
-    return Handling(calls, sum((one.seconds for one in wrapped), 0.0), len(wrapped))
+    return Handling(calls, fsum(one.seconds for one in wrapped), len(wrapped))
 
 
 # --- counting: facts to figures, pure ----------------------------------------------------------------------------------

@@ -50,10 +50,10 @@ def site() -> Site:
 
 
 class MonthEnd:
-    """The books of September, rated, and the statement that is drafted on the first of October."""
+    """The books of months up to September, which is rated, and the statement that is drafted on the first of October."""
 
-    def __init__(self, db: Database, site: Site) -> None:
-        load_books(db, site, first=SEPTEMBER, months=1, calls=700, folios=150)
+    def __init__(self, db: Database, site: Site, months: int = 1, calls: int = 700, folios: int = 150) -> None:
+        load_books(db, site, first=SEPTEMBER.plus(1 - months), months=months, calls=calls, folios=folios)
         self.db, self.site = db, site
         self.since, self.until = SEPTEMBER.span(site.zone)
         Ledger(db, lambda: site).rerate(SEPTEMBER, self.until)
@@ -188,6 +188,17 @@ def assert_xlsx(statement: Statement, data: bytes) -> None:
     for table in tables(statement).values():           # a sheet has a heading, the columns, the rows, a total, a note
         if len(table.rows) > 40:
             assert any(len(table.rows) < many <= len(table.rows) + 6 for many in filled), table.key
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_all_of_this_holds_with_fourteen_months_of_books(db: Database, site: Site) -> None:
+    """200,000 calls and 50,000 folios: the size that the statement's figures are measured with."""
+    end = MonthEnd(db, site, months=14, calls=200_000, folios=50_000)
+    for holds in (test_board_statistics_and_statement_agree, test_charts_show_what_their_tables_say, test_requests_are_the_meters,
+                  test_calls_out_cost_what_the_ledger_and_an_independent_rater_say, test_totals_and_rows_are_equal_in_every_format):
+        holds(end)
+    assert len(tables(end.statement)['calls_one_by_one'].rows) > 1_000 and len(tables(end.statement)['folios'].rows) > 1_000
 
 
 # --- again from the journal ----------------------------------------------------------------------------------------------
