@@ -1,6 +1,7 @@
 // The keyboard: `g` and a letter goes to a page, `/` searches, `j` and `k` walk a list, `?` helps. Never while somebody types.
 const typing = (target) => target.closest('input, textarea, select, [contenteditable]');
 let going = 0;
+let left = 0;                                          // when this page was left: what is typed meanwhile is meant for the next one
 
 function chosen() {
   return document.querySelector('tr.chosen');
@@ -17,8 +18,11 @@ function walk(step) {
   next.scrollIntoView({block: 'nearest'});
 }
 
+window.addEventListener('beforeunload', () => { left = Date.now(); });
+window.addEventListener('pageshow', () => { left = 0; });
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (Date.now() - left < 3000) return;                // no longer: a file that is fetched looks like a page that is left
   if (Date.now() - going < 1200) {
     going = 0;
     const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
