@@ -16,10 +16,10 @@ from callcenter.main import CHECKOUT
 from callcenter.provision import ensure_asterisk
 
 CORE = ('config', 'ivr_flows', 'ticketing', 'storage', 'agi', 'ami_listener', 'fax', 'contracts')
-COMPUTING, WAITING = 2, 4                              # processes: of the tests that compute, and of those that wait for real servers
+COMPUTING, WAITING = 2, 3                              # processes: of the tests that compute, and of those that wait for real servers
 PYTHON = (sys.executable, '-P', '-m')
 REAL = 'tests/real'
-BEHIND = ('nice', '-n', '6')                           # a quarter of a processor that real tests want, too, and all that they leave
+BEHIND = ('nice', '-n', '8')                           # a sixth of a processor that real tests want, too, and all that they leave
 _one_line = Lock()
 
 

@@ -20,7 +20,8 @@ from callcenter.postgres_scratch import free_port
 
 ROOT = Path('/var/spool/mesa-test')
 STOCK = Path('/var/spool/hylafax/bin')
-FOLDERS = ('archive', 'bin', 'client', 'config', 'dev', 'docq', 'doneq', 'etc', 'info', 'log', 'pollq', 'recvq', 'sendq', 'status', 'tmp')
+FOLDERS = ('archive', 'bin', 'client', 'config', 'dev', 'docq', 'doneq', 'etc', 'info', 'locks', 'log', 'pollq', 'recvq', 'sendq', 'status',
+           'tmp')
 PATIENCE_S = 30.0
 CONFIG = """\
 SendFaxCmd: /usr/lib/hylafax/bin/faxsend
@@ -82,7 +83,7 @@ class Spool:
     def add_modem(self, device: Path) -> None:
         """Tell the scheduler of a modem that is ready."""
         name = str(device.relative_to('/dev')).replace('/', '_')
-        (self.folder / 'etc' / f'config.{name}').write_text(MODEM)
+        (self.folder / 'etc' / f'config.{name}').write_text(MODEM + _locks(self.folder))
         subprocess.run(['/usr/lib/hylafax/bin/faxmodem', '-q', str(self.folder), '-u', '33', name], check=True, timeout=PATIENCE_S)
 
     def queued(self) -> list[Path]:
@@ -153,7 +154,7 @@ def _lay_out(folder: Path, password: str) -> None:
     (folder / 'bin' / 'notify').unlink()
     _script(folder / 'bin' / 'notify', 'exit 0')
     shutil.copy('/etc/hylafax/setup.cache', folder / 'etc')
-    (folder / 'etc' / 'config').write_text(CONFIG)
+    (folder / 'etc' / 'config').write_text(CONFIG + _locks(folder))
     # Only the classic crypt takes part: hfaxd compares with what crypt(3) makes of the typed word.
     hashed = subprocess.run(['openssl', 'passwd', '-6', password], capture_output=True, text=True, check=True).stdout.strip()
     hosts = folder / 'etc' / 'hosts.hfaxd'
@@ -162,6 +163,11 @@ def _lay_out(folder: Path, password: str) -> None:
     for path in (folder, *folder.rglob('*')):
         if not path.is_symlink():
             shutil.chown(path, 'uucp', 'uucp')
+
+
+def _locks(folder: Path) -> str:
+    """Locks of its own: numbers of pseudo terminals and processes come again, and a sender that was killed leaves its lock."""
+    return f'UUCPLockDir: {folder}/locks\n'
 
 
 def _script(file: Path, line: str) -> None:

@@ -234,8 +234,8 @@ def test_while_hylafax_is_away_faxes_wait_and_say_why(book: JobBook, own: Spool,
     assert 'HylaFAX does not answer at' in book.get(job.id).status
     assert (book.get(job.id).state, book.get(job.id).submissions) == (JobState.QUEUED, 0)
     own.start('hfaxd')
-    worker.round()
-    assert (book.get(job.id).state, book.get(job.id).status) == (JobState.SUBMITTED, '')
+    worker.until(lambda: book.get(job.id).state is JobState.SUBMITTED)
+    assert (book.get(job.id).status, book.get(job.id).submissions) == ('', 1)
 
 
 def test_without_a_scheduler_the_job_is_not_taken_and_tried_again(book: JobBook, own: Spool, tmp_path: Path) -> None:
