@@ -55,7 +55,10 @@ setInterval(tick, 1000);
 
 document.addEventListener('click', (event) => {
   const action = event.target.closest('[data-phone]')?.dataset.phone;
-  if (action === 'open') window.open('/telefono', 'mesa-telefono', 'width=400,height=620');
+  if (action === 'open') {                             // a link, so that it opens, too, before this was loaded; a window of its size
+    event.preventDefault();
+    window.open('/telefono', 'mesa-telefono', 'width=400,height=620');
+  }
   if (action === 'answer') {
     place.querySelector('[data-crm]')?.click();        // a click of his own: browsers let no page open another by itself
     if (now.call?.phone.endsWith('-web')) phone.postMessage({do: 'answer'});

@@ -134,7 +134,7 @@ def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_pat
         page.get_by_label('En este navegador').check()
         page.get_by_role('button', name='Usar este teléfono').click()
         with page.expect_popup() as popup:
-            page.get_by_role('button', name='Abrir el teléfono del navegador').click()
+            page.get_by_role('link', name='Abrir el teléfono del navegador').click()
         phone = popup.value
         sockets: list[str] = []
         phone.on('websocket', lambda socket: sockets.append(socket.url))
