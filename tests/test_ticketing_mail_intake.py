@@ -348,7 +348,7 @@ FILES = sorted(CPYTHON.glob('msg_*.txt'))
 
 
 def test_the_list_of_cpythons_messages_is_long_enough() -> None:
-    assert len(FILES) >= 47                            # 3.11.2 has one less than later ones
+    assert len(FILES) in (47, 48)                      # of 3.11.2, and of later ones
     assert len(MUST_OPEN) >= 0.8 * len(FILES)
 
 
