@@ -13,18 +13,20 @@ from hypothesis import HealthCheck, settings
 from storage import migrate
 from storage.engine import Database
 from tests.databases import CleanedDatabase, PostgresServer, postgres_instance
+from tests.standstill import Pulse, Standstill
 
 DIALECTS = ('sqlite', 'postgresql')
 _names = itertools.count(1)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A shell's background job ignores Ctrl-C; so would the programs that its tests start, also those that are to be stopped by it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # How long an example takes says how busy the machine is, and nothing about the code; `timeout` in setup.cfg ends what hangs.
     settings.register_profile('mesa', deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile('mesa')
+    config.pluginmanager.register(Standstill(Pulse()), 'standstill')
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

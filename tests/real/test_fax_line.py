@@ -96,9 +96,10 @@ def test_our_own_faxes_reach_a_machine_and_our_own_line(mesa: RealMesa, machine:
 def submit(mesa: RealMesa, number: str, fax: Path) -> None:
     """Hand a fax to HylaFAX by its own client."""
     password = mesa.instance.secrets(mesa.instance.site()).hfaxd
-    child = pexpect.spawn('sendfax', ['-n', '-h', f'localhost:{mesa.place.ports.hfaxd}', '-t', '1', '-T', '1', '-d', number, str(fax)],
+    child = pexpect.spawn('sendfax', ['-n', '-h', f'127.0.0.1:{mesa.place.ports.hfaxd}', '-t', '1', '-T', '1', '-d', number, str(fax)],
                           env={**os.environ, 'FAXUSER': 'mesa'}, encoding='utf-8', timeout=20)
     child.expect('Password:')
+    child.waitnoecho(20)
     child.sendline(password)
     child.expect(r'request id is \d+')
     child.expect(pexpect.EOF)
