@@ -1,9 +1,17 @@
 """What `mesa serve worker` does again and again, each duty on a pool thread and never twice at once."""
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from ami_listener.connection import AmiError
+from storage.engine import StorageError
+from ticketing.values import TicketingError
+
+log = logging.getLogger('mesa')
+KNOWN = (AmiError, StorageError, TicketingError, OSError)   # what may go wrong outside; anything else is a defect, and its trace is told
 
 
 @dataclass(frozen=True)
@@ -13,6 +21,31 @@ class Duty:
     name: str
     every_s: float
     work: Callable[[], object]
+
+
+class Rounds:
+    """One duty's rounds, one after the other. A failure is told when it begins or changes, and once more when it is over: a link that
+    is down for an hour is two lines in the log and not thousands.
+    """
+
+    def __init__(self, name: str, work: Callable[[], object]) -> None:
+        self._name = name
+        self._work = work
+        self._failing = ''
+
+    def __call__(self) -> None:
+        """One round; it never raises."""
+        try:
+            self._work()
+        except Exception as error:
+            said = str(error) or type(error).__name__
+            if said != self._failing:
+                log.error('%s: %s; it is tried again', self._name, said, exc_info=not isinstance(error, KNOWN))
+            self._failing = said
+        else:
+            if self._failing:
+                log.info('%s: it works again', self._name)
+            self._failing = ''
 
 
 def duties(serving: Any) -> tuple[Duty, ...]:

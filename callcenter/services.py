@@ -75,7 +75,7 @@ class Serving:
             services.append(self.agi_service())
         if self.what in ('all', 'events'):
             services.append(self.listener_service())
-            self.every(HOURS_EVERY_S, self.renew_hours)
+            self.every(HOURS_EVERY_S, self.renew_hours, 'table of hours')
         if self.what in ('all', 'worker'):
             services += [self.dialer, self.mail_door_service()]
             self.start_duties()
@@ -91,7 +91,7 @@ class Serving:
         for service in reversed(services):
             self.reactor.addSystemEventTrigger('before', 'shutdown', service.stopService)
         self.say_serving()
-        self.every(STANDING_EVERY_S, self.follow_applies)
+        self.every(STANDING_EVERY_S, self.follow_applies, 'site in force')
 
     def agi_service(self) -> Any:
         from agi.handlers import handlers
@@ -146,14 +146,13 @@ class Serving:
         agents = self.standing().site.agents.values()
         return next((agent.login for agent in agents if extension in (agent.extension, agent.browser_extension)), extension)
 
-    def every(self, seconds: float, work: Callable[[], object], name: str = '') -> None:
+    def every(self, seconds: float, work: Callable[[], object], name: str) -> None:
         """Run blocking work on a pool thread again and again; a failure is logged and tried again next time."""
         from twisted.internet.task import LoopingCall
         from twisted.internet.threads import deferToThread
 
-        def once() -> Any:
-            return deferToThread(work).addErrback(lambda failure: log.error('%s failed: %s', name or work, failure.getErrorMessage()))
-        LoopingCall(once).start(seconds, now=True)
+        from callcenter.duties import Rounds
+        LoopingCall(deferToThread, Rounds(name, work)).start(seconds, now=True)
 
     def follow_applies(self) -> None:
         """Serve by a new apply as soon as the link leads to it."""
