@@ -84,7 +84,7 @@ def test_what_hylafax_reads(site: Site) -> None:
     text = modem['etc/config.ttyIAX4670']
     patterns = [line.split('"')[1] for line in text.splitlines() if line.startswith('CallIDPattern')]
     assert patterns == ['NMBR=', 'NAME=', 'NDID='], 'arguments 5, 6 and 7 of the hook'
-    assert 'MaxBatchJobs:\t\t1' in server['etc/config'].splitlines(), 'faxes of two clients to one number would be one call, and one of them paid it'
+    assert 'MaxBatchJobs:\t\t1' in server['etc/config'].splitlines(), 'one call with the faxes of two clients is paid by one'
     for line in ('FAXNumber:\t\t5555550900', 'RecvFileMode:\t\t0640', 'MaxRecvPages:\t\t200', 'FaxRcvdCmd:\t\tbin/mesa-received',
                  'UUCPLockDir:\t\t/var/spool/mesa/0123/locks'):
         assert line in text.splitlines()
