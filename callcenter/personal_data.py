@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo
 
 from ami_listener.privacy import calls_about, erase_from_calls
 from callcenter.expiring import folders_of
+from callcenter.faxing import folders_of as fax_folders_of
+from callcenter.faxing_out import documents_of
 from config.place import Place
 from config.values import Client, Site
 from contracts.ledger import erase_from_ledger, lines_about
+from fax.privacy import FaxesAbout, erase_from_faxes, export_files, export_sections, faxes_about
 from storage.engine import Database
 from ticketing.privacy.erasure import Eraser
 from ticketing.privacy.export import Export
@@ -35,14 +38,33 @@ class LogsAbout:
 
 def eraser_of(place: Place, database: Database, key: str, site: Callable[[], Site]) -> Eraser:
     """The erasures of an instance."""
-    return Eraser(database, site, folders_of(place), (place.maildir,), place.mail_in / QUARANTINE, key,
-                  lambda mentions, linkedids: _erase_elsewhere(database, mentions, linkedids))
+    return Eraser(database, site, folders_of(place), (place.maildir,), place.mail_in / QUARANTINE, key, Elsewhere(place, database))
 
 
-def _erase_elsewhere(database: Database, mentions: Mentions, linkedids: frozenset[str]) -> Mapping[str, int]:
-    """The ledger first: what a call is rated by is read from the call log."""
-    gone = erase_from_ledger(database, mentions, linkedids)
-    return {**erase_from_calls(database, mentions, linkedids), **({'outbound_ledger': gone} if gone else {})}
+@dataclass(frozen=True)
+class Elsewhere:
+    """Faxes, ledger and call log of an instance."""
+
+    place: Place
+    database: Database
+
+    def hindrance(self, held: Held) -> str:
+        """Faxes that are on their way."""
+        return faxes_of(self.database, held).hindrance
+
+    def erase(self, held: Held, by: str, now: datetime) -> Mapping[str, int]:
+        """The ledger before the call log: what a call is rated by is read from there."""
+        mentions, linkedids = held.subject.mentions, held.calls
+        gone = erase_from_faxes(self.database, faxes_of(self.database, held), fax_folders_of(self.place), documents_of(self.place),
+                                mentions, by, now)
+        lines = erase_from_ledger(self.database, mentions, linkedids)
+        return {**gone, **erase_from_calls(self.database, mentions, linkedids), **({'outbound_ledger': lines} if lines else {})}
+
+
+def faxes_of(database: Database, held: Held) -> FaxesAbout:
+    """The faxes that speak of the person."""
+    with database.read() as connection:
+        return faxes_about(connection, held.subject.client, held.subject.mentions, _numbers(held))
 
 
 def ledger_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
@@ -56,9 +78,12 @@ def ledger_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
 
 def calls_of(database: Database, held: Held) -> list[Mapping[str, Any]]:
     """The person's calls."""
-    numbers = [row['number'] for row in held.sections['folios']]
     with database.read() as connection:
-        return list(calls_about(connection, held.subject.mentions, held.calls, numbers))
+        return list(calls_about(connection, held.subject.mentions, held.calls, _numbers(held)))
+
+
+def _numbers(held: Held) -> list[str]:
+    return [row['number'] for row in held.sections['folios']]
 
 
 def export_of(place: Place, database: Database, held: Held, client: Client, now: datetime, zone: ZoneInfo) -> Export:
@@ -66,7 +91,9 @@ def export_of(place: Place, database: Database, held: Held, client: Client, now:
     quarantine = letters_about((place.mail_in / QUARANTINE,), Mentions(), held.letters)
     # What names him in a letter to somebody else is somebody else's, too: only what went to himself.
     letters = [*letters_to((place.maildir,), held.subject.emails), *(quarantine if held.letters else ())]
-    return Export(held, calls_of(database, held), letters, client.name, now, zone, ledger_of(database, held))
+    faxes = faxes_of(database, held)
+    rows = {'calls': calls_of(database, held), 'outbound_ledger': ledger_of(database, held), **export_sections(faxes)}
+    return Export(held, rows, letters, client.name, now, zone, export_files(faxes, fax_folders_of(place), documents_of(place)))
 
 
 def lines_of_lists(place: Place, client: str, subject: Subject) -> list[str]:
@@ -87,8 +114,9 @@ def _names(line: str, subject: Subject) -> bool:
 
 
 def logs_about(place: Place, mentions: Mentions) -> LogsAbout:
-    """Asterisk's logs and ours, as far as they name the person."""
-    files = [file for folder in (place.asterisk_log, place.log) if folder.is_dir() for file in sorted(folder.rglob('*'))
+    """Asterisk's and HylaFAX's logs and ours, as far as they name the person."""
+    folders = (place.asterisk_log, place.log, place.fax_spool / 'log')
+    files = [file for folder in folders if folder.is_dir() for file in sorted(folder.rglob('*'))
              if file.is_file() and not file.is_symlink()]
     return LogsAbout(tuple(file for file in files if any(mentions.in_text(piece) for piece in _pieces(file))))
 

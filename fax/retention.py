@@ -69,19 +69,28 @@ class FaxRetention:
     def _expire(self, due: list[Fax], now: datetime) -> None:
         with self._db.write() as connection:
             for facsimile in due:
-                marked = connection.execute(update(faxes).where(
-                    faxes.c.id == facsimile.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now, caller_number='', caller_name=''))
-                if marked.rowcount:
-                    days = policy_of(self._site(), facsimile.client).fax_days
-                    told = f'se eliminó a los {days} días, por contrato; sha256 {facsimile.sha256}'
-                    add_event(connection, facsimile.id, facsimile.state, MESA, told, now)
-                    _forget_letters(connection, facsimile.reference)
+                days = policy_of(self._site(), facsimile.client).fax_days
+                let_go(connection, facsimile, f'se eliminó a los {days} días, por contrato', MESA, now)
         for facsimile in due:
-            self._folders.pdf(facsimile).unlink(missing_ok=True)
-            with self._db.read() as connection:
-                shared = rows(connection, faxes.c.sha256 == facsimile.sha256, faxes.c.deleted_at.is_(None), limit=1)
-            if facsimile.sha256 and not shared:
-                self._folders.tiff(facsimile).unlink(missing_ok=True)
+            delete_files(self._db, self._folders, facsimile)
+
+
+def let_go(connection: Connection, facsimile: Fax, why: str, by: str, now: datetime) -> None:
+    """Write down that a fax's files go, and take its sender from the books; once. `why` is Spanish."""
+    marked = connection.execute(update(faxes).where(
+        faxes.c.id == facsimile.id, faxes.c.deleted_at.is_(None)).values(deleted_at=now, caller_number='', caller_name=''))
+    if marked.rowcount:
+        add_event(connection, facsimile.id, facsimile.state, by, f'{why}; sha256 {facsimile.sha256}', now)
+        _forget_letters(connection, facsimile.reference)
+
+
+def delete_files(db: Database, folders: Folders, facsimile: Fax) -> None:
+    """Delete the files of a fax that was let go; a TIFF that another one has, too, stays."""
+    folders.pdf(facsimile).unlink(missing_ok=True)
+    with db.read() as connection:
+        shared = rows(connection, faxes.c.sha256 == facsimile.sha256, faxes.c.deleted_at.is_(None), limit=1)
+    if facsimile.sha256 and not shared:
+        folders.tiff(facsimile).unlink(missing_ok=True)
 
 
 def _forget_letters(connection: Connection, reference: str) -> None:

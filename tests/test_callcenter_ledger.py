@@ -246,7 +246,7 @@ def test_a_person_is_told_and_forgotten(mesa: Mesa, books: Database, site: Site,
     held = eraser.look(client, '10001')
     assert TO in held.subject.phones
     export = export_of(instance.place, books, held, client, LATER, site.zone)
-    assert [(row['number'], row['amount']) for row in export.ledger] == [(TO, '3.35')]
+    assert [(row['number'], row['amount']) for row in export.elsewhere['outbound_ledger']] == [(TO, '3.35')]
     assert 'Costo de las llamadas' in page_of(export) and 'llamada de cierre' in page_of(export)
     assert json.loads(data_of(export))['Costo de las llamadas que hicimos por sus folios'][0]['importe (MXN, antes de impuestos)'] == '3.35'
     erased = eraser.erase(client, '10001', by='ana', reason='solicitud', now=LATER, machine_now=LATER)

@@ -18,13 +18,16 @@ import pytest
 from sqlalchemy import insert, inspect, select, text, update
 
 from ami_listener.call_log import CallLog
-from ami_listener.privacy import calls_about, erase_from_calls, nameless
+from ami_listener.privacy import calls_about, nameless
 from ami_listener.rows import read_cel
 from ami_listener.tables import calls, journal
-from callcenter.personal_data import export_of
+from callcenter.personal_data import Elsewhere, export_of, faxes_of
 from config.load import load
 from config.place import Place, Ports
 from config.values import Client, Site, User
+from fax.outgoing.job_tables import fax_attempts, fax_jobs
+from fax.privacy import log_handed_over
+from fax.tables import fax_events, faxes
 from storage.engine import Database
 from ticketing import tables
 from ticketing.folios import EntryKind, FolioBook
@@ -76,7 +79,11 @@ class World:
     @property
     def eraser(self) -> Eraser:
         return Eraser(self.db, lambda: self.site, self.folders, (self.root / 'maildir',), self.root / 'mail-in/quarantine', 'a key',
-                      lambda mentions, linkedids: erase_from_calls(self.db, mentions, linkedids))
+                      Elsewhere(self.place, self.db))
+
+    @property
+    def place(self) -> Place:
+        return Place(self.root, Path('/'), Ports(*range(5)), fax_spool=self.root / 'spool')
 
     def erase(self, who: str = '7412589', open_too: bool = True) -> dict[str, int]:
         return dict(self.eraser.erase(self.client, who, by='ana', reason='Solicitud de Íñigo Zaldívar Peñúñuri', now=NOW,
@@ -164,6 +171,7 @@ def build(db: Database, site: Site, root: Path) -> World:
     raw = f'From: {HIM.email}\n\n{SECRET}'.encode()
     world.letter('mail-in/quarantine', f'{hashlib.sha256(raw).hexdigest()}.eml', '').write_bytes(raw)
     _calls(world, by_phone, by_cell)
+    _faxes(world, ids)
     return world
 
 
@@ -209,6 +217,37 @@ def _side_tables(world: World, ids: list[int], mates: int) -> None:
               changed_at=NOW, by='ana')
 
 
+def _faxes(world: World, ids: list[int]) -> None:
+    """Three that came from him, one of them to another client; one to him, one for his folio, one of another client; one of Berta's."""
+    for folder in ('tiff', 'pdf', 'out'):
+        (world.place.fax / folder).mkdir(parents=True)
+    came = ((1, 'nopalera', '5555557412', 'Inigo Zaldivar Penunuri', 'sent'), (2, None, '+525555551234', '', 'discarded'),
+            (3, 'quetzal', '525555557412', 'Inigo Z', 'sent'), (4, 'nopalera', '5555557490', 'Berta Olmos', 'sent'))
+    for n, client, number, name, state in came:
+        words = b'girasol' if n < 3 else b'%d' % n
+        digest = hashlib.sha256(words).hexdigest()
+        (world.place.fax / 'tiff' / f'{digest}.tif').write_bytes(words)
+        (world.place.fax / 'pdf' / f'fax-F{n}.pdf').write_bytes(words)
+        world.put(faxes, id=n, reference=f'F{n}', file=f'fax{n}', sha256=digest, size=7, line=LINE, client=client, caller_number=number,
+                  caller_name=name, called_number=LINE, device='ttyIAX1', commid=f'{n}', reason=f'lost the line to {number}',
+                  received_at=NOW, state=state, pages=1, sent_pages=1, damage=[], recipient='faxes@nopalera.example', finished_at=NOW)
+        world.put(fax_events, fax_id=n, at=NOW, state=state, by='ana', text=f'a mano: es de {number}')
+    world.put(tables.outbox, key='fax:F1', kind='mail', notice='fax', client='nopalera', recipient='faxes@nopalera.example',
+              message_id='<fax:F1@x>', payload={'reference': 'F1', 'sender': '5555557412'}, held=False, due=NOW, state='sent', tries=1,
+              doubts=0, created_at=NOW)
+    went = ((1, 'nopalera', HIM.phones[0], None), (2, 'nopalera', '+525555550999', ids[0]), (3, 'quetzal', HIM.phones[0], None),
+            (4, 'nopalera', MATE.phones[0], None))
+    for n, client, number, folio_id in went:
+        words = b'girasol' if n < 3 else b'a page'
+        digest = hashlib.sha256(words).hexdigest()
+        for name in (digest, f'{digest}.tif'):
+            (world.place.fax / 'out' / name).write_bytes(words)
+        world.put(fax_jobs, tag=f'mesa-{n}', sha256=digest, name=f'carta {HIM.name}.pdf' if n < 3 else 'carta.pdf', content_type='x',
+                  size=7, pages=1, number=number, client=client, folio_id=folio_id, by='ana', max_tries=1, max_dials=1, state='sent',
+                  submissions=1, tries=1, dials=1, pages_sent=1, status=f'busy: {number}', created_at=NOW, ended_at=NOW, seconds=30)
+        world.put(fax_attempts, job_id=n, commid=f'{n}', at=NOW, seconds=30, pages=1, reason=f'busy: {number}')
+
+
 def _calls(world: World, by_phone: str, by_cell: str) -> None:
     for call, number in (('1.1', '5555557412'), ('1.2', '5255555551234'), ('2.1', '5555557490')):
         for n, line in enumerate((CEL, END)):
@@ -231,7 +270,9 @@ def test_the_traces_are_there_before(world: World) -> None:
             'webhook_deliveries.payload', 'webhook_deliveries.last_error',
             'outbox.payload', 'outbox.recipient', 'messages_in.sender', 'messages_in.message_id', 'close_calls.comment',
             'call_notes.employee_number', 'call_backs.number', 'outbound_calls.number', 'status_inquiries.key', 'problems.title',
-            'visits.reason', 'count_decisions.reason', 'folio_changes.reason', 'journal.line', 'calls.ani'} <= places
+            'visits.reason', 'count_decisions.reason', 'folio_changes.reason', 'journal.line', 'calls.ani', 'faxes.caller_number',
+            'faxes.caller_name', 'faxes.reason', 'fax_events.text', 'fax_jobs.number', 'fax_jobs.name', 'fax_jobs.status',
+            'fax_attempts.reason'} <= places
 
 
 def test_after_an_erasure_nothing_is_found_anywhere(world: World) -> None:
@@ -408,6 +449,50 @@ def test_an_event_on_its_way_to_the_client_is_waited_for(world: World) -> None:
             tables.webhook_deliveries.c.subject.in_(('folio:1', 'call:1.2'))))) == {'sent', 'dropped'}
 
 
+@pytest.mark.parametrize(('table', 'row', 'columns', 'told'), [
+    (faxes, 1, {'state': 'held'}, 'faxes F1 of the person are not delivered yet'),
+    (faxes, 2, {'state': 'quarantined'}, 'discard them'),
+    (fax_jobs, 1, {'state': 'sending', 'ended_at': None}, 'faxes 1 to the person are on their way'),
+    (fax_jobs, 2, {'seconds': None}, 'cancel them'),
+])
+def test_a_fax_on_its_way_is_waited_for(world: World, table: Any, row: int, columns: dict[str, Any], told: str) -> None:
+    with world.db.write() as connection:
+        connection.execute(update(table).where(table.c.id == row).values(**columns))
+    before = list(world.all_texts())
+    with pytest.raises(NotAllowed, match=told):
+        world.erase()
+    assert list(world.all_texts()) == before
+
+
+def test_faxes_under_way_of_other_clients_hinder_nothing(world: World) -> None:
+    with world.db.write() as connection:
+        connection.execute(update(faxes).where(faxes.c.id == 3).values(state='held'))
+        connection.execute(update(fax_jobs).where(fax_jobs.c.id == 3).values(state='sending', ended_at=None))
+    world.erase()
+    assert world.traces() == []
+
+
+def test_of_faxes_stays_what_was_charged_and_what_is_not_his(world: World) -> None:
+    assert {name: count for name, count in world.erase().items() if 'fax' in name} == {'faxes': 3, 'fax_jobs': 3}
+    left = sorted(str(file.relative_to(world.place.fax)) for file in world.place.fax.rglob('*') if file.is_file() and file.stat().st_size)
+    digests = [hashlib.sha256(words).hexdigest() for words in (b'3', b'4', b'a page')]
+    assert left == sorted(['pdf/fax-F3.pdf', 'pdf/fax-F4.pdf', f'tiff/{digests[0]}.tif', f'tiff/{digests[1]}.tif', f'out/{digests[2]}',
+                           f'out/{digests[2]}.tif'])
+    with world.db.read() as connection:
+        came = connection.execute(select(faxes.c.caller_number, faxes.c.pages, faxes.c.state, faxes.c.deleted_at).order_by(
+            faxes.c.id)).all()
+        went = connection.execute(select(fax_jobs.c.number, fax_jobs.c.name, fax_jobs.c.seconds, fax_jobs.c.forgotten_at).order_by(
+            fax_jobs.c.id)).all()
+        told = connection.scalars(select(fax_events.c.text).where(fax_events.c.fax_id == 1).order_by(fax_events.c.id)).all()
+        letter = connection.scalar(select(tables.outbox.c.payload).where(tables.outbox.c.key == 'fax:F1'))
+    assert [tuple(row) for row in came] == [('', 1, 'sent', NOW), ('', 1, 'discarded', NOW), ('52555xxxxxxx', 1, 'sent', None),
+                                            ('5555557490', 1, 'sent', None)]
+    assert [tuple(row) for row in went] == [('+52555xxxxxxx', '[suprimido]', 30, NOW), ('+525555550999', '[suprimido]', 30, NOW),
+                                            ('+52555xxxxxxx', 'carta.pdf', 30, None), (MATE.phones[0], 'carta.pdf', 30, None)]
+    assert told == ['a mano: es de 555xxxxxxx', f'se suprimió por solicitud ARCO; sha256 {hashlib.sha256(b"girasol").hexdigest()}']
+    assert letter == {'reference': 'F1'}
+
+
 def test_a_letter_on_its_way_is_waited_for(world: World) -> None:
     with world.db.write() as connection:
         connection.execute(update(tables.outbox).where(tables.outbox.c.key == 'abandoned').values(lease_until=NOW + timedelta(minutes=5)))
@@ -436,7 +521,7 @@ def test_the_person_gets_his_own_letters_as_they_came_and_nobody_elses(world: Wo
     his.write_bytes(f'To: {HIM.email}\nSubject: Folio\n\nSu folio\n'.encode())
     world.letter('maildir/new', 'boss.mesa', f'Berta Olmos Ruiz se queja de {HIM.name}')
     held = world.eraser.look(world.client, '7412589')
-    place = Place(world.root, Path('/'), Ports(*range(5)))
+    place = world.place
     kept = next(iter((world.root / 'mail-in/quarantine').iterdir()))
     kept.write_bytes(b'{"sender": null, "recipients": []}\n' + kept.read_bytes())
     export = export_of(place, world.db, held, world.client, NOW, world.site.zone)
@@ -447,6 +532,29 @@ def test_the_person_gets_his_own_letters_as_they_came_and_nobody_elses(world: Wo
     with ZipFile(tmp_path / 'his.zip') as archive:
         letters = [archive.read(name) for name in archive.namelist() if name.startswith('correos/')]
     assert [letter[:5] for letter in letters] == [b'From:']
+
+
+def test_the_person_gets_his_faxes_and_no_client_s_but_his(world: World, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b'girasol').hexdigest()
+    (world.place.fax / 'pdf' / 'fax-F2.pdf').unlink()
+    held = world.eraser.look(world.client, '7412589')
+    export = export_of(world.place, world.db, held, world.client, NOW, world.site.zone)
+    assert {name: file.name for name, file in export.files.items()} == {
+        'faxes/recibido-F1.pdf': 'fax-F1.pdf', 'faxes/recibido-F2.tif': f'{digest}.tif', 'faxes/enviado-1.bin': digest,
+        'faxes/enviado-2.bin': digest}
+    assert [row['reference'] for row in export.elsewhere['faxes']] == ['F1', 'F2']
+    assert [row['fax'] for row in export.elsewhere['fax_jobs']] == [1, 2]
+    export.files['faxes/recibido-F1.pdf'].unlink()      # meanwhile
+    assert 'fax-F1.pdf' in write_export(tmp_path / 'his.zip', export, world.folders)
+    with ZipFile(tmp_path / 'his.zip') as archive:
+        assert archive.read('faxes/recibido-F2.tif') == archive.read('faxes/enviado-1.bin') == b'girasol'
+        page = archive.read('sus-datos.html').decode()
+    assert 'Faxes que recibimos de usted' in page and 'Inigo Zaldivar Penunuri' in page and 'descartado' in page
+    assert 'Faxes que le enviamos' in page and f'carta {HIM.name}.pdf' in page
+    with world.db.write() as connection:
+        log_handed_over(connection, faxes_of(world.db, held), 'ana', NOW)
+        assert connection.scalars(select(fax_events.c.fax_id).where(fax_events.c.text.like('se entregó%')).order_by(
+            fax_events.c.fax_id)).all() == [1, 2]
 
 
 @pytest.mark.parametrize('who', ['7412589', 'INIGO.zaldivar@nopalera.example', '+525555557412', '5555557412', '044 55 5555 7412'])

@@ -64,6 +64,12 @@ INTAKES: Mapping[str, str] = {
     'opened': 'abrió un folio', 'joined': 'se agregó a un folio', 'ignored': 'sin efecto', 'bounce': 'correo devuelto',
     'quarantined': 'en cuarentena', 'to_verify': 'por verificar',
 }
+FAXES: Mapping[str, str] = {                           # received and sent
+    'received': 'recibido', 'counted': 'en proceso', 'converted': 'en proceso', 'held': 'retenido hasta el horario',
+    'queued': 'por enviarse', 'submitted': 'por enviarse', 'sending': 'enviándose',
+    'sent': 'entregado', 'quarantined': 'en revisión', 'rejected': 'rechazado',
+    'undelivered': 'sin entregar', 'discarded': 'descartado', 'failed': 'no se pudo enviar', 'cancelled': 'cancelado',
+}
 CONFIRMATIONS: Mapping[str, str] = {
     'waiting': 'en espera', 'calling': 'en llamada', 'mailed': 'preguntado por correo', 'confirmed': 'confirmado',
     'refused': 'rechazado', 'unanswered': 'sin respuesta', 'void': 'sin efecto',

@@ -10,9 +10,10 @@ import click
 
 from callcenter.console import Complaint, print_json, say
 from callcenter.expiring import folders_of
-from callcenter.personal_data import LogsAbout, calls_of, eraser_of, export_of, lines_of_lists, logs_about
+from callcenter.personal_data import LogsAbout, calls_of, eraser_of, export_of, faxes_of, lines_of_lists, logs_about
 from callcenter.reading import Reading, pass_reading
 from config.values import Client, Site
+from fax.privacy import log_handed_over
 from ticketing.privacy.access import log_access
 from ticketing.privacy.export import write_export
 from ticketing.privacy.held import Held
@@ -43,14 +44,16 @@ def export(look: Reading, user: str, key: str, target: Path, by: str) -> None:
     with look.database() as database:
         eraser = eraser_of(look.place(), database, look.instance().secrets(site).mail_key, look.site)
         held = eraser.look(client, user)
+        faxes = faxes_of(database, held)
         found = export_of(look.place(), database, held, client, now, site.zone)
         with database.write() as connection:
             kept = [file for file in held.files if file.deleted_at is None]
             log_access(connection, kept, by, 'entrega al propio titular (ARCO)', now)
+            log_handed_over(connection, faxes, by, now)
         missing = write_export(target, found, folders_of(look.place()))
     for name in missing:
         say(f'Not on the disk, so not in the ZIP: {name}')
-    say(f'{target}: {in_words(held)}, {len(found.calls)} calls. Only you can read it; hand it to the person and delete it.')
+    say(f'{target}: {in_words(held)}, {len(found.elsewhere["calls"])} calls. Only you can read it; hand it to the person and delete it.')
 
 
 @privacy.command()
@@ -76,7 +79,8 @@ def erase(look: Reading, user: str, key: str, by: str, reason: str, open_too: bo
         eraser = eraser_of(place, database, look.instance().secrets(site).mail_key, look.site)
         held = eraser.look(client, user)
         if not yes:
-            ask(held, len(calls_of(database, held)), open_too)
+            faxes = faxes_of(database, held)
+            ask(held, len(calls_of(database, held)), len(faxes.received) + len(faxes.sent), open_too)
         erased = eraser.erase(client, user, by=by, reason=reason, now=look.now(site), machine_now=datetime.now(UTC), open_too=open_too)
     lists = lines_of_lists(place, client.key, held.subject)
     logs = logs_about(place, held.subject.mentions)
@@ -86,9 +90,9 @@ def erase(look: Reading, user: str, key: str, by: str, reason: str, open_too: bo
     tell(dict(erased.counts), lists, logs)
 
 
-def ask(held: Held, calls: int, open_too: bool) -> None:
+def ask(held: Held, calls: int, faxes: int, open_too: bool) -> None:
     """Show what will go, and ask. Ends the command when the answer is no."""
-    say(f'{held.subject.client}: {in_words(held)}, {calls} calls.')
+    say(f'{held.subject.client}: {in_words(held)}, {calls} calls, {faxes} faxes.')
     if held.open_folios:
         allowed = 'they will be erased, too' if open_too else 'they need his data: close them first, or use --open-too'
         say(f'Still open: {", ".join(held.open_folios)} ({allowed}).')

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, text, update
 
 from fax.outgoing.job_tables import OPEN, UNMEASURED, fax_attempts, fax_jobs
 from fax.outgoing.jobs import Attempt, Document, FaxJob, JobState, Order, SendingError, Told, UnknownJob
@@ -167,13 +167,18 @@ class JobBook:
     def forget(self, job: FaxJob, now: datetime) -> bool:
         """Write down that a document goes; True when no other fax needs the same one."""
         with self._db.write() as connection:
-            _set(connection, job.id, forgotten_at=now)
+            connection.execute(update(fax_jobs).where(_C.id == job.id, _C.forgotten_at.is_(None)).values(forgotten_at=now))
             needed = select(_C.id).where(_C.sha256 == job.sha256, _C.forgotten_at.is_(None)).limit(1)
             return connection.scalar(needed) is None
 
     def _many(self, wanted: Select[Any]) -> tuple[FaxJob, ...]:
         with self._db.read() as connection:
             return tuple(_job(row) for row in connection.execute(wanted))
+
+
+def jobs_where(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[FaxJob, ...]:
+    """The faxes of a condition on `fax_jobs` and `folios`, in their order."""
+    return tuple(_job(row) for row in connection.execute(_ROWS.where(*conditions).order_by(_C.id)))
 
 
 def _end(connection: Connection, job: FaxJob, state: JobState, status: str, attempts: Sequence[Attempt] | None, now: datetime) -> None:

@@ -67,12 +67,17 @@ def forget(book: JobBook, site: Site, folder: Path, now: datetime) -> int:
     for client in book.kept_for():
         policy = policy_of(site, client)
         for job in book.forgettable(now - timedelta(days=policy.fax_days), client):
-            with _documents(folder):
-                if book.forget(job, now):
-                    (folder / job.sha256).unlink(missing_ok=True)
-                    sheets_file(folder, job.sha256).unlink(missing_ok=True)
+            forget_one(book, job, folder, now)
             done += 1
     return done
+
+
+def forget_one(book: JobBook, job: FaxJob, folder: Path, now: datetime) -> None:
+    """Delete the document of a fax that is over, unless another one needs it."""
+    with _documents(folder):
+        if book.forget(job, now):
+            (folder / job.sha256).unlink(missing_ok=True)
+            sheets_file(folder, job.sha256).unlink(missing_ok=True)
 
 
 @contextmanager

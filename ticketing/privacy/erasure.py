@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -33,7 +33,16 @@ from ticketing.words import clean, clean_name
 log = logging.getLogger('mesa.privacy')
 COMES_NOW = 'an e-mail of the person, or that names him, is just coming in: ask again when the worker has brought it into the books'
 PATIENCE_S = 60.0                                      # to find everything: nobody waits
-Elsewhere = Callable[[Mentions, frozenset[str]], Mapping[str, int]]
+
+
+class Elsewhere(Protocol):
+    """What the parts keep that this package does not know: the call log, the ledger, faxes."""
+
+    def hindrance(self, held: Held) -> str:
+        """Why it cannot be erased now, in an English sentence; '' when nothing hinders."""
+
+    def erase(self, held: Held, by: str, now: datetime) -> Mapping[str, int]:
+        """Erase it; how many of each kind. Cut off anywhere, the next time finishes it."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,7 @@ class Eraser:
     """The erasures of one instance.
 
     `key` signs the note of who was erased. `letters`: folders whose letters name people, `quarantine`: of messages that came in and wait
-    for a person, in the folder of those that are not in the books yet. `elsewhere(mentions, linkedids)` erases what this package does not
-    know, the call log.
+    for a person, in the folder of those that are not in the books yet.
     """
 
     db: Database
@@ -82,12 +90,14 @@ class Eraser:
             raise NotAllowed(CALLED_NOW)
         if is_coming_in(self.quarantine.parent, held.subject.mentions):
             raise NotAllowed(COMES_NOW)
+        if hindrance := self.elsewhere.hindrance(held):
+            raise NotAllowed(hindrance)
         who, mentions = clean_name(by), held.subject.mentions
         request = self._begin(held.subject, who, mentions.redact_own(clean(reason)), now)
         counts: Counter[str] = Counter()
         counts['letters'] += _delete_letters([
             *letters_about(self.letters, mentions), *letters_about((self.quarantine,), Mentions(), held.letters)])
-        counts.update(self.elsewhere(mentions, held.calls))
+        counts.update(self.elsewhere.erase(held, who, now))
         with self.db.write(PATIENCE_S) as connection:
             counts.update(erase_loose_rows(connection, held, now, machine_now))
         counts['mentions'] += redact_others(self.db, client.key, mentions, held.folio_ids, now)

@@ -28,15 +28,15 @@ SOUND = '.wav'
 
 @dataclass(frozen=True)
 class Export:
-    """What goes into the ZIP besides `held`: the calls, letters as files, who the client is, when, in which zone, what calls cost."""
+    """What goes into the ZIP. `elsewhere`: what other parts hold, section -> rows; `files`: name in the ZIP -> file, of theirs."""
 
     held: Held
-    calls: Sequence[Mapping[str, Any]]
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]]
     letters: Sequence[Path]
     client: str
     made: datetime
     zone: ZoneInfo
-    ledger: Sequence[Mapping[str, Any]] = ()
+    files: Mapping[str, Path]
 
 
 def write_export(target: Path, export: Export, folders: Folders) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def name_in_zip(file: KeptFile) -> str:
 
 
 def _sections(export: Export) -> dict[str, Sequence[Mapping[str, Any]]]:
-    held = {**export.held.sections, 'calls': export.calls, 'outbound_ledger': export.ledger}
+    held = {**export.held.sections, **export.elsewhere}
     return {name: held[name] for name in SECTIONS if name in held}
 
 
@@ -98,6 +98,11 @@ def _write(file: BinaryIO, export: Export, folders: Folders) -> tuple[str, ...]:
                 missing.append(letter.name)
             else:
                 archive.writestr(f'correos/{number}.eml', content)
+        for name, path in export.files.items():
+            try:
+                archive.write(path, name)
+            except FileNotFoundError:
+                missing.append(path.name)
     return tuple(missing)
 
 
