@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,11 +22,14 @@ from callcenter.instance import Instance
 from callcenter.running import state, supervisor_pid
 from config.place import MOST_MODEMS
 from fax.modems import IDLE
+from tests.real.commands import Commands
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 90
 GONE_S = 15
 MODEMS_S = 30
+STARTED_ANEW = ('up', 'serve')                         # they leave processes behind
+commands = cache(Commands)
 
 
 class RealMesa:
@@ -69,8 +73,10 @@ class RealMesa:
 
     def mesa(self, *words: str, patience_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run a command line on this instance: mesa('line', 'list')."""
-        return subprocess.run(self._command(words), capture_output=True, text=True, timeout=patience_s, env=self._environment,
-                              stdin=subprocess.DEVNULL, check=False)
+        if words[0] in STARTED_ANEW:
+            return subprocess.run(self._command(words), capture_output=True, text=True, timeout=patience_s, env=self._environment,
+                                  stdin=subprocess.DEVNULL, check=False)
+        return commands().run(['--instance', str(self.root), *words], self._environment, patience_s)
 
     @contextmanager
     def foreground(self, *words: str) -> Iterator[subprocess.Popen[str]]:
