@@ -23,6 +23,7 @@ from ticketing.privacy.held import Held
 from ticketing.privacy.letter_files import letters_about, letters_to
 from ticketing.privacy.mentions import Mentions
 from ticketing.privacy.subjects import Subject
+from ticketing.values import NotAllowed
 
 QUARANTINE = 'quarantine'
 PIECE = 1 << 20
@@ -53,10 +54,12 @@ class Elsewhere:
         return faxes_of(self.database, held).hindrance
 
     def erase(self, held: Held, by: str, now: datetime) -> Mapping[str, int]:
-        """The ledger before the call log: what a call is rated by is read from there."""
+        """The ledger before the call log: what a call is rated by is read from there. Raises NotAllowed for a fax that came meanwhile."""
         mentions, linkedids = held.subject.mentions, held.calls
-        gone = erase_from_faxes(self.database, faxes_of(self.database, held), fax_folders_of(self.place), documents_of(self.place),
-                                mentions, by, now)
+        faxes = faxes_of(self.database, held)
+        if faxes.hindrance:
+            raise NotAllowed(faxes.hindrance)
+        gone = erase_from_faxes(self.database, faxes, fax_folders_of(self.place), documents_of(self.place), mentions, by, now)
         lines = erase_from_ledger(self.database, mentions, linkedids)
         return {**gone, **erase_from_calls(self.database, mentions, linkedids), **({'outbound_ledger': lines} if lines else {})}
 
