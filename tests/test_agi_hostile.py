@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import product
 from time import monotonic
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from agi.session import CallSession
 from tests.agi_service import Served, serving
 from tests.fake_asterisk import FakeAsterisk, environment, words_of
 
-SESSIONS = 10_000
+FEW, MANY = 2_000, 10_000                              # sessions
 FIXED = 600                                            # of them, at least
 NORMAL_EVERY = 100
 NORMAL_WITHIN_S = 1.0
@@ -251,10 +252,12 @@ REPLY_LISTS = st.one_of(st.lists(REPLY, max_size=COMMANDS + 1).map(tuple),
 PEERS = st.builds(Peer, ENVIRONMENTS, REPLY_LISTS, reset=st.booleans())
 
 
-@settings(max_examples=(SESSIONS - FIXED) // BATCH + 1, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-@given(st.data())
-def random_cases(siege: Siege, data: st.DataObject) -> None:
-    siege.attack(data.draw(st.lists(PEERS, min_size=BATCH, max_size=BATCH)))
+def random_cases(siege: Siege, sessions: int) -> None:
+    @settings(max_examples=(sessions - FIXED) // BATCH + 1, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def attack(data: st.DataObject) -> None:
+        siege.attack(data.draw(st.lists(PEERS, min_size=BATCH, max_size=BATCH)))
+    attack()
 
 
 def silent_peers(siege: Siege) -> None:
@@ -271,13 +274,14 @@ def silent_peers(siege: Siege) -> None:
     siege.normal_call()
 
 
-def test_ten_thousand_hostile_sessions_and_a_normal_call_after_every_hundred() -> None:
+@pytest.mark.parametrize('sessions', [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_thousands_of_hostile_sessions_and_a_normal_call_after_every_hundred(sessions: int) -> None:
     with besieged() as siege:
         fixed_cases(siege)
-        random_cases(siege)
+        random_cases(siege, sessions)
         silent_peers(siege)
-        assert siege.sessions >= SESSIONS
-        assert siege.normal_calls >= SESSIONS // NORMAL_EVERY
+        assert siege.sessions >= sessions
+        assert siege.normal_calls >= sessions // NORMAL_EVERY
         assert siege.slowest_s < NORMAL_WITHIN_S
         assert siege.verbs == {'SET', 'GET', 'GOSUB', 'VERBOSE', 'CHANNEL'}
         assert siege.served.counters().active == 0
