@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
@@ -69,8 +69,9 @@ def quoted(value: object) -> str:
     return '"' + conf(re.sub(r'["\\<>,;\[\]]+', ' ', str(value)).strip()) + '"'
 
 
+@cache
 def template_environment() -> Environment:
-    """Reads the templates of `asterisk-conf/`."""
+    """Reads the templates of `asterisk-conf/`; one that was changed is read anew."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False,
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters |= {'conf': conf, 'word': word, 'quoted': quoted}

@@ -72,11 +72,12 @@ def run(folder: Path, where: str, body: str, stood_still_s: float, *words: str) 
     (folder / 'conftest.py').write_text(CONFTEST.format(still=str(folder / 'still')))
     (folder / where / 'test_it.py').write_text(TESTS.format(runs=str(folder / 'runs'), body=body))
     return subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-c', '/dev/null', '--rootdir', str(folder),
-         '--basetemp', str(folder / 'temp'), *words, str(folder)], cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=100)
+        [sys.executable, '-m', 'pytest', '-q', '-p', 'pytest_timeout', '-c', '/dev/null', '--rootdir', str(folder), '--basetemp',
+         str(folder / 'temp'), *words, str(folder)], cwd=CHECKOUT, env={**os.environ, 'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1'},
+        capture_output=True, text=True, check=False, timeout=100)
 
 
-@pytest.mark.parametrize('words', [(), ('-n', '1')], ids=['alone', 'xdist'])
+@pytest.mark.parametrize('words', [(), ('-p', 'xdist', '-n', '1')], ids=['alone', 'xdist'])
 def test_once_more_with_new_servers_and_it_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = run(tmp_path, 'real', FAILS_ONCE, 0.9, *words)
     assert done.returncode == 0, done.stdout

@@ -36,7 +36,7 @@ def traces(root: Path) -> list[str]:
 
 
 def test_a_caller_is_told_everything_and_then_forgotten(mesa: RealMesa, tmp_path: Path) -> None:
-    words(mesa, 'call', '8005550101', '--from', NUMBER, '--keys', '1,1,1', '--wait', '2')
+    words(mesa, 'call', '8005550101', '--from', NUMBER, '--keys', '1,1,1,#', '--wait', '2')
     number = mesa.json('folio', 'list')[0]['number']
     words(mesa, 'folio', 'cancel', number, '--reason', f'Lo pidió {NAME}', '--by', 'ana')
     file, = mesa.json('recording', 'list', number)
