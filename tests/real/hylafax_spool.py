@@ -60,6 +60,7 @@ class Spool:
         self.port = port
         self.password = password
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._modems: list[str] = []
 
     @property
     def log(self) -> Path:
@@ -84,7 +85,13 @@ class Spool:
         """Tell the scheduler of a modem that is ready."""
         name = str(device.relative_to('/dev')).replace('/', '_')
         (self.folder / 'etc' / f'config.{name}').write_text(MODEM + _locks(self.folder))
-        subprocess.run(['/usr/lib/hylafax/bin/faxmodem', '-q', str(self.folder), '-u', '33', name], check=True, timeout=PATIENCE_S)
+        self._modems.append(name)
+        self.announce_modems()
+
+    def announce_modems(self) -> None:
+        """Tell the scheduler again which modems are ready, as faxgetty does from time to time: it may miss what it is told by its FIFO."""
+        for name in dict.fromkeys(self._modems):
+            subprocess.run(['/usr/lib/hylafax/bin/faxmodem', '-q', str(self.folder), '-u', '33', name], check=True, timeout=PATIENCE_S)
 
     def queued(self) -> list[Path]:
         """The job files that HylaFAX has, done or not."""

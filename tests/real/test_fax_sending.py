@@ -24,6 +24,7 @@ from tests.fax_jobs import MACHINE, NOW, PAGE, queued, the_site
 from tests.real.hylafax_spool import PtyModem, Spool, hylafax_spool
 
 PATIENCE_S = 90.0
+ANNOUNCED_AGAIN_S = 25.0
 NUMBER = '+525555550199'
 
 
@@ -62,6 +63,7 @@ class Worker:
         self.machine = MACHINE
         self.patience = 0.0
         self.book = book
+        self.spool = spool
         self.client = client_of(spool, folder)
         self.sending = Sending(book, hylafax=lambda: self.client, site=the_site, folder=folder, log_file=spool.log, now=lambda: NOW,
                                machine=lambda: self.machine, patience=lambda: self.patience)
@@ -72,9 +74,13 @@ class Worker:
     def until(self, reached: Callable[[], bool]) -> None:
         """Rounds until something is so; each asks HylaFAX anew."""
         deadline = time.monotonic() + PATIENCE_S
+        again = time.monotonic() + ANNOUNCED_AGAIN_S
         while not reached():
             assert time.monotonic() < deadline, [(job.state, job.status) for job in self.book.list()]
             self.round()
+            if time.monotonic() > again:
+                self.spool.announce_modems()
+                again += ANNOUNCED_AGAIN_S
 
     def until_over(self, job: FaxJob) -> FaxJob:
         self.until(lambda: not self.book.get(job.id).is_open)
