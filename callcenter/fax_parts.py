@@ -18,7 +18,7 @@ from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from callcenter.child import Child, Task
-from callcenter.fax_server import Part, free_device, lacking, lay_out, parts, wanted
+from callcenter.fax_server import Part, free_device, free_locks, lacking, lay_out, parts, wanted
 from callcenter.instance import Instance
 from callcenter.loopback import hear_only
 from config.place import Modem
@@ -115,9 +115,9 @@ class FaxParts:
     async def _bring_in_line(self, site: Site) -> None:
         place = self._instance.place
         new = list(parts(place, site)) if not self.wrong else []
+        end_strays(part.argv for part in new if part not in self._children)
         await self._end([part for part in self._children if part not in new])
         self._modems = place.modems(site.fax_server.modems) if new else ()
-        end_strays(part.argv for part in new if part not in self._children)
         for part in new:
             if part not in self._children and not self._stopping:
                 self._children[part] = Child(self._reactor, self._task(part), partial(self._part_changed, part), self._report)
@@ -168,6 +168,8 @@ class FaxParts:
             if part.makes:
                 part.makes.unlink(missing_ok=True)
                 free_device(self._instance.place, part.makes.name)
+        if not self._children:
+            free_locks(self._instance.place)
 
 
 def guarded(powers: Collection[str], prompt: bool = False) -> tuple[str, ...]:

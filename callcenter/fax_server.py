@@ -108,6 +108,12 @@ def free_device(place: Place, name: str) -> None:
         lock.unlink(missing_ok=True)
 
 
+def free_locks(place: Place) -> None:
+    """Remove the locks that a program was making when it was killed. Only when none runs: a running one would miss its own."""
+    for half_made in (place.fax_spool / 'locks').glob('TM.*'):
+        half_made.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Part:
     """A program of the fax server: its words, what it may do beyond its files, the device that must be there first, or that it makes."""

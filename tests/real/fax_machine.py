@@ -213,7 +213,8 @@ class FaxMachine:
         """Wait for the end of a call."""
         answered = self.answered(call)
         if answered and hang_up_after is not None:
-            self._hang_up_after(call, hang_up_after)
+            assert self.has_sent(call, hang_up_after), f'page {hang_up_after} was not through'
+            self.give_up(call)
         patience_s = self.patience_s if answered else ENDED_S
         over = self._wait(lambda event: event.get('Event') == 'Hangup' and event.get('Uniqueid') == call, patience_s)
         cause = int(over.get('Cause', '0'))
@@ -221,6 +222,16 @@ class FaxMachine:
             return Sent('', 0, '', '', cause)
         told = self._wait(lambda event: event.get('UserEvent') == 'FaxSent' and event.get('Id') == call, ENDED_S)
         return Sent(told['Status'], int(told['Pages'] or 0), told['Error'], told['Remote'], cause)
+
+    def has_sent(self, call: str, pages: int) -> bool:
+        """Wait until so many pages of an answered call are through (True), or it has ended (False)."""
+        deadline = time.monotonic() + SEND_S
+        while self._page_number(call) <= pages:        # it counts the page that it is sending
+            if not self._channels(call):
+                return False
+            assert time.monotonic() < deadline, f'page {pages} was not through after {SEND_S:g} s'
+            time.sleep(PAGE_EVERY_S)                   # between two looks: Asterisk tells of no page by itself
+        return True
 
     def give_up(self, call: str) -> None:
         """Hang up in the middle of a call."""
@@ -247,13 +258,6 @@ class FaxMachine:
         """What its console answers."""
         words = [*asterisk_command(asterisk_prefix()), '-C', str(self.root / 'etc' / 'asterisk.conf'), '-rx', command]
         return subprocess.run(words, capture_output=True, text=True, timeout=20, check=False).stdout
-
-    def _hang_up_after(self, call: str, pages: int) -> None:
-        deadline = time.monotonic() + SEND_S
-        while self._page_number(call) <= pages:        # it counts the page that it is sending
-            assert time.monotonic() < deadline, f'page {pages} was not through'
-            time.sleep(PAGE_EVERY_S)                   # between two looks: Asterisk tells of no page by itself
-        self.give_up(call)
 
     def _page_number(self, call: str) -> int:
         """The page that a call is about to send, from 1; 0 before it sends any."""

@@ -24,6 +24,7 @@ NOPALERA, QUETZAL = '8005550105', '8005550205'
 BUSY = 17                                              # ISDN's cause; 486 in SIP
 USER_EVENT, EXTRA = 14, 12                             # columns of the journal
 READY_S = 30
+TRIES = 2                                              # of a fax: on a busy computer sound comes too late now and then
 MODEMS = 3
 
 
@@ -198,11 +199,13 @@ def test_an_apply_changes_the_number_of_modems(mesa: RealMesa) -> None:
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
-    call = machine.begin(NOPALERA, write_fax(tmp_path / 'five.tif', pages=5))
-    assert machine.answered(call)
-    partial = eventually(lambda: list((mesa.place.fax_spool / 'recvq').glob('fax*.tif')),
-                         lambda files: [file for file in files if stat.S_IMODE(file.stat().st_mode) == 0o600], 'a fax is coming in')
     known = len(mesa.json('fax', 'list'))
+    five = write_fax(tmp_path / 'five.tif', pages=5)
+    calls = (machine.begin(NOPALERA, five) for _ in range(TRIES))
+    # One page is through. A fax of which no page is whole HylaFAX removes itself, if it comes to that before it is killed.
+    call = next(call for call in calls if machine.answered(call) and machine.has_sent(call, 1))
+    partial = [file for file in (mesa.place.fax_spool / 'recvq').glob('fax*.tif') if stat.S_IMODE(file.stat().st_mode) == 0o600]
+    assert len(partial) == 1
     handles = [os.pidfd_open(pid) for guard in mesa.fax_pids.values() for pid in (guard, program(guard))]
     os.kill(mesa.supervisor, signal.SIGKILL)
     eventually(mesa.fax_leftovers, lambda left: not [words for words in left if 'fax' in words and not words.startswith('/')],
@@ -210,7 +213,10 @@ def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: F
     for handle in handles:
         os.close(handle)
     machine.give_up(call)
+    half_made = mesa.place.fax_spool / 'locks' / 'TM.faxa1b2c3'            # as of a faxgetty that was killed while it made a lock
+    half_made.touch()
     mesa.start()
+    assert not half_made.exists()
     # Mesa can read what was cut off; when the new start has taken its time, Mesa has taken the fax as well.
     left = [file for file in partial if file.exists()]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o640 for file in left)
