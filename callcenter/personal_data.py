@@ -89,12 +89,11 @@ def _numbers(held: Held) -> list[str]:
     return [row['number'] for row in held.sections['folios']]
 
 
-def export_of(place: Place, database: Database, held: Held, client: Client, now: datetime, zone: ZoneInfo) -> Export:
+def export_of(place: Place, database: Database, held: Held, faxes: FaxesAbout, client: Client, now: datetime, zone: ZoneInfo) -> Export:
     """Everything that goes into the person's ZIP."""
     quarantine = letters_about((place.mail_in / QUARANTINE,), Mentions(), held.letters)
     # What names him in a letter to somebody else is somebody else's, too: only what went to himself.
     letters = [*letters_to((place.maildir,), held.subject.emails), *(quarantine if held.letters else ())]
-    faxes = faxes_of(database, held)
     rows = {'calls': calls_of(database, held), 'outbound_ledger': ledger_of(database, held), **export_sections(faxes)}
     return Export(held, rows, letters, client.name, now, zone, export_files(faxes, fax_folders_of(place), documents_of(place)))
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from tempfile import TemporaryFile
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -111,11 +112,11 @@ class Standstill:
             self.awake.setdefault('main', self.pulse.longest_s)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: object) -> None:
+    def pytest_testnodedown(self, node: Any) -> None:
         """A process of the run has ended."""
         told = getattr(node, 'workeroutput', {})
         if 'standstill' in told:
-            self.awake[node.gateway.id] = told['standstill']   # type: ignore[attr-defined]
+            self.awake[node.gateway.id] = told['standstill']
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say which tests were run again, and how still the machine stood."""

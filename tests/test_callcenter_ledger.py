@@ -20,7 +20,7 @@ from callcenter.commands import doctor
 from callcenter.desk_health import ledger as health_of_ledger
 from callcenter.instance import Instance
 from callcenter.ledgering import AGAIN_S, LedgerRounds, doubts
-from callcenter.personal_data import eraser_of, export_of
+from callcenter.personal_data import eraser_of, export_of, faxes_of
 from config.load import load
 from config.terms import Prices
 from config.values import Site
@@ -245,7 +245,7 @@ def test_a_person_is_told_and_forgotten(mesa: Mesa, books: Database, site: Site,
     eraser = eraser_of(instance.place, books, 'a key', lambda: site)
     held = eraser.look(client, '10001')
     assert TO in held.subject.phones
-    export = export_of(instance.place, books, held, client, LATER, site.zone)
+    export = export_of(instance.place, books, held, faxes_of(books, held), client, LATER, site.zone)
     assert [(row['number'], row['amount']) for row in export.elsewhere['outbound_ledger']] == [(TO, '3.35')]
     assert 'Costo de las llamadas' in page_of(export) and 'llamada de cierre' in page_of(export)
     assert json.loads(data_of(export))['Costo de las llamadas que hicimos por sus folios'][0]['importe (MXN, antes de impuestos)'] == '3.35'

@@ -524,7 +524,7 @@ def test_the_person_gets_his_own_letters_as_they_came_and_nobody_elses(world: Wo
     place = world.place
     kept = next(iter((world.root / 'mail-in/quarantine').iterdir()))
     kept.write_bytes(b'{"sender": null, "recipients": []}\n' + kept.read_bytes())
-    export = export_of(place, world.db, held, world.client, NOW, world.site.zone)
+    export = export_of(place, world.db, held, faxes_of(world.db, held), world.client, NOW, world.site.zone)
     assert sorted(file.name for file in export.letters) == sorted(['his.mesa', kept.name])
     his.unlink()                                        # meanwhile
     missing = write_export(tmp_path / 'his.zip', export, world.folders)
@@ -538,7 +538,7 @@ def test_the_person_gets_his_faxes_and_no_client_s_but_his(world: World, tmp_pat
     digest = hashlib.sha256(b'girasol').hexdigest()
     (world.place.fax / 'pdf' / 'fax-F2.pdf').unlink()
     held = world.eraser.look(world.client, '7412589')
-    export = export_of(world.place, world.db, held, world.client, NOW, world.site.zone)
+    export = export_of(world.place, world.db, held, faxes_of(world.db, held), world.client, NOW, world.site.zone)
     assert {name: file.name for name, file in export.files.items()} == {
         'faxes/recibido-F1.pdf': 'fax-F1.pdf', 'faxes/recibido-F2.tif': f'{digest}.tif', 'faxes/enviado-1.bin': digest,
         'faxes/enviado-2.bin': digest}

@@ -45,7 +45,7 @@ def export(look: Reading, user: str, key: str, target: Path, by: str) -> None:
         eraser = eraser_of(look.place(), database, look.instance().secrets(site).mail_key, look.site)
         held = eraser.look(client, user)
         faxes = faxes_of(database, held)
-        found = export_of(look.place(), database, held, client, now, site.zone)
+        found = export_of(look.place(), database, held, faxes, client, now, site.zone)
         with database.write() as connection:
             kept = [file for file in held.files if file.deleted_at is None]
             log_access(connection, kept, by, 'entrega al propio titular (ARCO)', now)
