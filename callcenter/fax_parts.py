@@ -6,13 +6,15 @@ stays root: when the guard is told to end, or its supervisor dies, it ends the p
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.threads import deferToThread
@@ -26,6 +28,7 @@ from config.values import Site
 
 FOLLOW_EVERY_S = 1.0
 STOP_S = 4.0
+GONE_S = 2.0                                           # for a killed program to be gone; it is there for milliseconds
 GUARD = """
 alive() { read -r _ _ state _ <"/proc/$child/stat" && [ "$state" != Z ]; } 2>/dev/null
 end() {
@@ -184,13 +187,20 @@ def guarded(powers: Collection[str], prompt: bool = False) -> tuple[str, ...]:
 
 
 def end_strays(argvs: Iterable[Sequence[str]]) -> None:
-    """Kill programs with just these words whose guard was killed, with everything in their sessions."""
+    """Kill programs with just these words whose guard was killed, with everything in their sessions, and see them gone.
+
+    One that is still dying counts as alive: what it held, such as the lock of a modem, would be left to it.
+    """
     wanted_words = {tuple(argv) for argv in argvs}
     found = dict(_processes())
     sessions = {session for pid, (words, session) in found.items() if words in wanted_words}
-    for pid, (_, session) in found.items():
-        if session in sessions:
-            _kill(pid)
+    with ExitStack() as handles:
+        killed = [_kill(pid) for pid, (_, session) in found.items() if session in sessions]
+        dying = [handles.enter_context(handle) for handle in killed if handle]
+        deadline = time.monotonic() + GONE_S
+        while dying and (left_s := deadline - time.monotonic()) > 0:
+            gone, _, _ = select.select(dying, [], [], left_s)
+            dying = [handle for handle in dying if handle not in gone]
 
 
 def _children_of(pid: int) -> list[int]:
@@ -209,6 +219,11 @@ def _processes() -> Iterator[tuple[int, tuple[tuple[str, ...], int]]]:
             yield int(folder.name), (tuple(words), session)
 
 
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def _kill(pid: int) -> IO[bytes] | None:
+    """Kill a process; what becomes readable when it is gone, None for one that is gone already."""
+    try:
+        handle = os.fdopen(os.pidfd_open(pid), 'rb', buffering=0)
+        signal.pidfd_send_signal(handle.fileno(), signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return handle

@@ -5,6 +5,7 @@ else may enter. Mesa itself is root without any power, so it reads and removes r
 """
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -92,19 +93,26 @@ def lay_out_modems(place: Place, site: Site, secrets: Secrets) -> None:
 
 
 def free_device(place: Place, name: str) -> None:
-    """Tidy up after programs that were killed: let Mesa read what they were receiving, and remove their lock of the modem.
+    """Tidy up after programs that were killed: let Mesa read what they were receiving, remove their lock of the modem and their last words.
 
-    A file in reception is uucp's alone, and nobody is told of it when its faxgetty is killed.
+    A file in reception is uucp's alone, and nobody is told of it when its faxgetty is killed. "Running and idle" would be believed of the
+    next faxgetty, until it speaks itself.
     """
+    (place.fax_spool / 'status' / name).unlink(missing_ok=True)
     for file in (place.fax_spool / 'recvq').glob('fax*.tif'):
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):         # another modem's, gone meanwhile; a link, which is none of HylaFAX's
+                raise
+            continue
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
                 os.fchmod(handle, 0o640)
         finally:
             os.close(handle)
     lock = place.fax_spool / 'locks' / f'LCK..{name}'
-    if lock.exists() and not _lives(lock.read_text()):
+    if lock.exists() and not _holds(lock.read_text()):
         lock.unlink(missing_ok=True)
 
 
@@ -229,9 +237,10 @@ def _allow_clients(file: Path, password: str, user: pwd.struct_passwd) -> None:
         aside.replace(file)
 
 
-def _lives(pid: str) -> bool:
-    """Whether a process runs; one that nobody has taken note of the end of does not."""
+def _holds(pid: str) -> bool:
+    """Whether a program of HylaFAX with this number runs; one that nobody has taken note of the end of does not, nor another's process."""
     try:
-        return Path('/proc', pid.strip(), 'stat').read_text(errors='replace').rpartition(')')[2].split()[0] != 'Z'
+        name, _, rest = Path('/proc', pid.strip(), 'stat').read_text(errors='replace').partition('(')[2].rpartition(')')
+        return name.startswith('fax') and rest.split()[0] != 'Z'
     except (OSError, IndexError):
         return False

@@ -101,10 +101,11 @@ class OverridesInForce:
 
     def __call__(self, now: datetime) -> tuple[Override, ...]:
         mark, wall = _mtime(self._stamp), monotonic()
-        seen_mark, seen_at = self._seen
-        if (mark == seen_mark and wall - seen_at < OLDEST_OVERRIDES_S) or not self._lock.acquire(blocking=seen_mark == -1):
+        if self._is_known(mark, wall) or not self._lock.acquire(blocking=mark != self._seen[0]):
             return self._known
         try:
+            if self._is_known(mark, wall):             # another call has read them meanwhile
+                return self._known
             self._known = self._overrides.current(now)
             self._seen = (mark, wall)
         except DatabaseUnavailable as error:
@@ -113,6 +114,10 @@ class OverridesInForce:
         finally:
             self._lock.release()
         return self._known
+
+    def _is_known(self, mark: int, wall: float) -> bool:
+        seen_mark, seen_at = self._seen
+        return mark == seen_mark and wall - seen_at < OLDEST_OVERRIDES_S
 
 
 def override_stamp(root: Path) -> Path:

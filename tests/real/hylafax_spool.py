@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 import tty
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from callcenter.postgres_scratch import free_port
@@ -75,11 +76,13 @@ class Spool:
             self._wait_for(name)
 
     def stop(self, *names: str) -> None:
-        """Stop them, by their process ids."""
+        """Stop them with what they have started, by their process ids."""
         for name in names or tuple(self._running):
             process = self._running.pop(name)
             process.terminate()
             process.wait(PATIENCE_S)
+            with suppress(ProcessLookupError):         # hfaxd has a process for each client
+                os.killpg(process.pid, signal.SIGKILL)
 
     def add_modem(self, device: Path) -> None:
         """Tell the scheduler of a modem that is ready."""

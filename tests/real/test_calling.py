@@ -75,7 +75,7 @@ def test_a_caller_and_an_agent_hear_each_other(mesa: RealMesa) -> None:
 
 
 def test_the_bench_finds_every_folio(mesa: RealMesa) -> None:
-    told = mesa.json('bench', 'calls', '--rates', '5', '--seconds', '2')
-    assert told['folios'] == {'calls': 10, 'found': 10, 'distinct': 10, 'passes': True}
-    assert [(run['path'], run['calls'], run['failed']) for run in told['runs']] == [('native', 10, 0), ('full', 10, 0)]
+    told = mesa.json('bench', 'calls', '--rates', '10', '--seconds', '3')
+    assert told['folios'] == {'calls': 30, 'found': 30, 'distinct': 30, 'passes': True}
+    assert [(run['path'], run['calls'], run['failed']) for run in told['runs']] == [('native', 30, 0), ('full', 30, 0)]
     assert all(run['asterisk_cpu_ms'] > 0 and run['p50_ms'] <= run['p99_ms'] for run in told['runs'])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.real.disasters import kill, unsupervised
 from tests.real.instance import RealMesa
 from tests.real.phones import agent, user_phone
 
@@ -105,6 +106,9 @@ def test_pressing_2_reopens_it_and_1_leads_to_an_agent(mesa: RealMesa) -> None:
         phone.press('1')
         beto.expect_ring()
         beto.answer()
+        beto.listen()
+        phone.speak(1.0)
+        beto.expect_audio()                                    # they talk: only then has he reached an agent
         phone.hang_up()
         beto.expect_over()
     calls(mesa, number, 'refused')
@@ -180,11 +184,12 @@ def test_mesa_killed_while_it_rings_never_calls_twice_and_confirms_nothing(mesa:
         number = resolved(mesa, '5555550106')
         phone.expect_ring()
         before = mesa.pids['mesa']
-        os.kill(before, signal.SIGKILL)
-        phone.answer()                                         # the dialplan alone says goodbye
-        phone.expect_audio()
-        phone.press('1')
-        phone.expect_over(30)
+        with unsupervised(mesa):
+            kill(before)
+            phone.answer()                                     # the dialplan alone says goodbye
+            phone.expect_audio()
+            phone.press('1')
+            phone.expect_over(30)
         until(lambda: mesa.pids.get('mesa'), lambda pid: pid not in (None, before))
         waiting, = calls(mesa, number, 'lost')['waiting']
         assert (waiting['state'], waiting['attempts']) == ('waiting', 1)

@@ -1,6 +1,7 @@
 """A folio's page in a real Chromium: two agents on one folio, the keyboard alone, and no complaint of the browser (mission.md 6.2)."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,7 @@ def test_two_agents_see_each_other_and_lose_nothing(mesa: RealMesa, ana: DeskWin
     expect(his.get_by_label('Solución')).to_have_value('Se cambió el rodillo.')
     beto.keep('folio-changed')
     beto.complaints = [said for said in beto.complaints if '409 (Conflict)' not in said]     # the browser's word for our refusal
+    heading(his, number)
     his.get_by_label('Solución').press('Control+Enter')
     expect(his.get_by_text('Resuelto. Se pedirá la confirmación.')).to_be_visible(timeout=SOON_MS)
     folio = folio_of(mesa, number)
@@ -97,9 +99,7 @@ def test_with_the_keyboard_alone_from_the_list_to_the_solution(mesa: RealMesa, a
     assert mesa.mesa('folio', 'assign', number, '--agent', 'ana', '--by', 'carla').returncode == 0
     page = ana.go('/agente')
     keys = page.keyboard
-    keys.press('g')
-    for key in 'fgb':                                  # who types on while the page is left goes nowhere else
-        keys.press(key)
+    keys.type('gfgb')                                  # who types on while the page is left goes nowhere else
     page.wait_for_url('**/folios')
     for _ in range(20):
         keys.press('j')
@@ -134,11 +134,11 @@ def test_search_and_a_new_folio(mesa: RealMesa, ana: DeskWindow) -> None:
     page.keyboard.press('+')
     page.wait_for_url('**/folios/nuevo')
     page.get_by_label('Cliente').select_option('nopalera')
+    page.wait_for_url('**/folios/nuevo?cliente=nopalera')
     page.get_by_label('Usuario').type('rios casta')
-    page.locator('#usuarios option').first.wait_for(state='attached', timeout=SOON_MS)
-    suggested = page.locator('#usuarios option').first.get_attribute('value')
-    assert suggested and suggested.startswith('10001 María Fernanda')
-    page.get_by_label('Usuario').fill(suggested)
+    first = page.locator('#usuarios option').first
+    expect(first).to_have_attribute('value', re.compile('^10001 María Fernanda'), timeout=SOON_MS)
+    page.get_by_label('Usuario').fill(first.get_attribute('value') or '')
     page.get_by_label('Resumen').fill('<b>Zarigüeya</b> en la impresora')
     page.get_by_label('Resumen').press('Control+Enter')
     expect(page.get_by_role('heading', level=2, name='<b>Zarigüeya</b> en la impresora')).to_be_visible(timeout=SOON_MS)

@@ -134,10 +134,12 @@ def test_on_hold_the_caller_hears_music_and_the_books_know_nothing_of_it(
                 desk.call_on(ANA, lambda call: call.phase == 'held' and call.held_by == 'mesa', 'a call on hold')
                 calling.press('D')                     # of the caller: a tone like any other
                 time.sleep(3.0)                        # of music, which is what is measured
+                resumed = time.monotonic()
                 desk.orders.resume(ANA)
                 desk.call_on(ANA, lambda call: call.phase == 'talking', 'a conversation again')
                 time.sleep(2.0)                        # of silence, likewise
             ana.hang_up()
+            hung_up = time.monotonic()
             desk.nothing_on(ANA)
     quiet, music = books.call(plain[0]), books.call(held[0])
     assert without_times(quiet) == without_times(music)
@@ -147,7 +149,8 @@ def test_on_hold_the_caller_hears_music_and_the_books_know_nothing_of_it(
     seconds, _ = loudness(tmp_path / 'held.wav')
     still = [(begin, end) for begin, end in silences(tmp_path / 'held.wav') if end > seconds - 3.0]
     assert still and sum(end - begin for begin, end in still) > 1.0, 'after the hold he hears the agent, who is silent'
-    assert not any(end - begin > 2.5 for begin, end in silences(tmp_path / 'held.wav')), 'on hold he hears music'
+    longest = max(end - begin for begin, end in silences(tmp_path / 'held.wav'))
+    assert longest < hung_up - resumed + 1.0, 'on hold he hears music'
 
 
 def test_a_hold_ends_when_either_side_hangs_up(mesa: RealMesa, books: Books, desk: LiveDesk) -> None:
@@ -161,7 +164,7 @@ def test_a_hold_ends_when_either_side_hangs_up(mesa: RealMesa, books: Books, des
                 ana.hang_up()
             else:
                 calling.hang_up()
-                ana.expect_over(5)
+                ana.expect_over()
             desk.nothing_on(ANA)
             assert len(books.call(linkedid).legs) == 1
 
@@ -223,8 +226,8 @@ def test_a_transfer_after_asking_leads_the_picture_to_the_caller(mesa: RealMesa,
                 phone.stdin.write('join\n')
                 phone.stdin.flush()
                 assert says(phone, 'transfers')
-                joined = desk.call_on(BETO, lambda call: call.linkedid == linkedid, "the caller's call")
-                assert joined.peer_channel.startswith('PJSIP/trunk-')
+                desk.call_on(BETO, lambda call: call.linkedid == linkedid and call.peer_channel.startswith('PJSIP/trunk-'),
+                             "the caller's call")
                 desk.nothing_on(ANA)
                 beto.hang_up()
         finally:
@@ -264,8 +267,8 @@ def test_what_agents_choose_reaches_asterisk_and_survives(mesa: RealMesa, desk: 
         assert done.returncode == 0, done.stdout + done.stderr
     eventually(lambda: desk.live.is_fresh, bool, 'a fresh picture of the new Asterisk', 30.0)
     eventually(lambda: members(mesa, STANDARD), lambda told: 'otro teléfono' in told.get(ANA, '') and CARLA in told, 'as wanted', 20.0)
-    assert 'paused' not in members(mesa, STANDARD)[ANA + '-web']
-    assert 'fuera de la cola' in members(mesa, PREMIUM)[ANA + '-web']
+    eventually(lambda: members(mesa, STANDARD), lambda told: 'paused' not in told[ANA + '-web'], 'ready in the browser')
+    eventually(lambda: members(mesa, PREMIUM), lambda told: 'fuera de la cola' in told[ANA + '-web'], 'out of the queue')
 
     desk.presence.move('carla', STANDARD, False, 'carla', desk.now())
     desk.presence.move('ana', PREMIUM, True, 'carla', desk.now())
@@ -288,9 +291,9 @@ def test_a_call_with_one_click_has_its_folio_and_its_end(mesa: RealMesa, books: 
         calling.finish()
         number = next(happening.number for happening in calling.story if isinstance(happening, FolioNamed))
     reachable = desk.clicks.numbers(number)
-    click = desk.clicks.begin(number, reachable[0].number, 'ana', desk.now())
-    rounds = ClickRounds(desk.clicks, desk.calls.get, lambda: frozenset({click.linkedid}), desk.now)
     with agent(mesa.instance, 'ana') as ana, user_phone(mesa.instance) as user:
+        click = desk.clicks.begin(number, reachable[0].number, 'ana', desk.now())      # Mesa's own duty ends one that is not dialled soon
+        rounds = ClickRounds(desk.clicks, desk.calls.get, lambda: frozenset({click.linkedid}), desk.now)
         desk.orders.call(ANA, click)
         ana.expect_ring()
         desk.call_on(ANA, lambda call: call.phase == 'ringing', 'the ringing')

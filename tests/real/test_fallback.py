@@ -60,6 +60,7 @@ from tests.real.instance import RealMesa
 from tests.real.phones import AgentPhone, agent
 from tests.site_copies import edit
 
+pytestmark = pytest.mark.timeout(300)
 CLOSED_UNTIL = datetime(2026, 11, 24, 16, tzinfo=UTC)  # eight o'clock in Tijuana
 DEAD_AIR_S = 2.0
 
@@ -370,7 +371,7 @@ def test_every_call_thread_is_busy(tmp_path_factory: pytest.TempPathFactory, tmp
 def short_waits(site: Path) -> None:
     """Nobody waits longer than some seconds for an agent of La Nopalera."""
     one_open_one_closed(site)
-    edit(site, 'clients/nopalera.toml', '[policy]', '[policy]\nqueue_wait_minutes = 0.1\nvip_overtakes_minutes = 0.05')
+    edit(site, 'clients/nopalera.toml', '[policy]', '[policy]\nqueue_wait_minutes = 0.2\nvip_overtakes_minutes = 0.1')
 
 
 def wait_to_the_end(ear: Ear) -> None:

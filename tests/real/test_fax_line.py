@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -16,15 +18,15 @@ import pytest
 
 from tests.real.callers import eventually
 from tests.real.disasters import asleep
-from tests.real.fax_machine import FaxMachine
+from tests.real.fax_machine import TRIES, FaxMachine
 from tests.real.fax_pages import pages_of, write_fax
 from tests.real.instance import RealMesa, ends, set_modems
 
+pytestmark = pytest.mark.timeout(300)
 NOPALERA, QUETZAL = '8005550105', '8005550205'
 BUSY = 17                                              # ISDN's cause; 486 in SIP
 USER_EVENT, EXTRA = 14, 12                             # columns of the journal
 READY_S = 30
-TRIES = 2                                              # of a fax: on a busy computer sound comes too late now and then
 MODEMS = 3
 
 
@@ -47,7 +49,10 @@ def mesa(tmp_path_factory: pytest.TempPathFactory, machine: FaxMachine) -> Itera
 
 def told(mesa: RealMesa, event: str) -> list[str]:
     """What the journal heard of one of our own events, in order."""
-    with (mesa.place.asterisk_log / 'cel-custom' / 'mesa.csv').open(newline='') as lines:
+    journal = mesa.place.asterisk_log / 'cel-custom' / 'mesa.csv'
+    if not journal.exists():
+        return []                                      # there is none before the first call
+    with journal.open(newline='') as lines:
         return [row[EXTRA].partition(',')[2] for row in csv.reader(lines) if row[USER_EVENT] == event]
 
 
@@ -73,21 +78,27 @@ def states(mesa: RealMesa) -> set[str]:
 
 def test_all_modems_at_once_and_one_more_is_told_busy(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
     called = [NOPALERA, QUETZAL, NOPALERA, QUETZAL]
-    sent = machine.send_all(called, write_fax(tmp_path / 'one.tif'))
+    one_page = write_fax(tmp_path / 'one.tif')
+    for _ in range(TRIES):                             # all again, when one fails by itself: it makes room for the one too many
+        before = len(told(mesa, 'MESA_FAX'))
+        sent = machine.send_all(called, one_page)
+        if all(one.status == 'SUCCESS' and one.remote for one in sent if one.status):
+            break
     assert Counter((one.status, one.pages) for one in sent) == {('SUCCESS', 1): MODEMS, ('', 0): 1}
     assert [one.cause for one in sent if not one.status] == [BUSY]
-    assert set(told(mesa, 'MESA_FAX')) == {*(modem.name for modem in mesa.place.modems(MODEMS)), 'busy'}
-    assert told(mesa, 'MESA_FAX').count('busy') == 1
+    assert sorted(told(mesa, 'MESA_FAX')[before:]) == sorted([*(modem.name for modem in mesa.place.modems(MODEMS)), 'busy'])
     for number, one in zip(called, sent, strict=True):
         assert not one.status or one.remote == '+52' + number, 'the sender is shown the number that he called'
     eventually(lambda: received(mesa), lambda lines: len(lines) >= MODEMS, 'all are in the log of HylaFAX')
 
 
 def test_our_own_faxes_reach_a_machine_and_our_own_line(mesa: RealMesa, machine: FaxMachine, tmp_path: Path) -> None:
-    before, fax = len(received(mesa)), write_fax(tmp_path / 'ours.tif')
-    for number in ('5555551234', NOPALERA):
-        submit(mesa, number, fax)
-    arrived = machine.arrived()
+    before, ours_tif = len(received(mesa)), write_fax(tmp_path / 'ours.tif')
+    submit(mesa, NOPALERA, ours_tif)
+    for n in range(TRIES):
+        submit(mesa, '5555551234', ours_tif)
+        if (arrived := machine.arrived(n)).status == 'SUCCESS':
+            break
     assert (arrived.number, arrived.caller, arrived.status, arrived.pages) == ('5555551234', '5555550900', 'SUCCESS', 1)
     assert pages_of(arrived.file) == 1
     ours = eventually(lambda: received(mesa), lambda lines: len(lines) > before, 'it is in the log of HylaFAX', 60)[-1]
@@ -115,8 +126,12 @@ def test_without_mesa_faxes_arrive_whole_and_cut(mesa: RealMesa, machine: FaxMac
         cut = threads.submit(machine.send, NOPALERA, three, '5555553001', 'Lucía $(id) "Ruiz"', 1)
         whole = threads.submit(machine.send, QUETZAL, one, '5555553002')
         assert (whole.result().status, cut.result().status) == ('SUCCESS', 'FAILED')
-        found = eventually(lambda: waiting(mesa), lambda found: len(set(found) - before) >= 2, 'both are in the inbox')
-        by_caller = {words[4]: (stem, words) for stem, words in sorted(found.items()) if stem not in before}
+        def came() -> dict[str, tuple[str, list[str]]]:
+            """The last fax of each caller that has pages."""
+            return {words[4]: (stem, words) for stem, words in sorted(waiting(mesa).items())
+                    if stem not in before and (mesa.place.fax_inbox / f'{stem}.tif').exists()}
+        by_caller = eventually(came, lambda found: {caller: bool(words[3]) for caller, (_, words) in found.items()} == {
+            '5555553001': True, '5555553002': False}, 'both are in the inbox, one with a reason', 60)
         stem, words = by_caller['5555553002']
         assert words == [f'recvq/{stem}.tif', words[1], words[2], '', '5555553002', '', '52' + QUETZAL]
         assert words[1] in {modem.name for modem in mesa.place.modems(MODEMS)}
@@ -164,11 +179,12 @@ def test_the_doctor_knows_the_chain(mesa: RealMesa) -> None:
                   *(f'modem {modem.name} is idle, and Asterisk reaches it' for modem in mesa.place.modems(MODEMS))):
         assert [level for level, text in told if words in text] == ['ok'], words
     late = mesa.place.fax_spool / 'recvq' / 'fax000009999.tif'
-    late.touch()
-    os.utime(late, (0, 0))
-    (mesa.place.fax_spool / 'bin' / 'mesa-received').chmod(0o644)
-    done = mesa.mesa('doctor')
-    late.unlink()
+    with late.open('w') as held:
+        fcntl.flock(held, fcntl.LOCK_EX)               # as faxgetty does: otherwise Mesa would take it
+        os.utime(late, (0, 0))
+        (mesa.place.fax_spool / 'bin' / 'mesa-received').chmod(0o644)
+        done = mesa.mesa('doctor')
+        late.unlink()
     (mesa.place.fax_spool / 'bin' / 'mesa-received').chmod(0o755)
     bad = [line for line in done.stdout.splitlines() if line.startswith('bad')]
     assert done.returncode == 1 and len(bad) == 2
@@ -211,6 +227,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(mesa: RealMesa, machine: F
     eventually(mesa.fax_leftovers, lambda left: not [words for words in left if 'fax' in words and not words.startswith('/')],
                'every program is gone', within_s=READY_S)
     for handle in handles:
+        assert select.select([handle], [], [], READY_S)[0], 'a program lives on'
         os.close(handle)
     machine.give_up(call)
     half_made = mesa.place.fax_spool / 'locks' / 'TM.faxa1b2c3'            # as of a faxgetty that was killed while it made a lock

@@ -26,6 +26,8 @@ ACCOUNT = 'faxes@nopalera.example'
 STANDARD, FINE = (1100, 98), (2200, 196)               # rows of a page, and dots an inch
 DELIVERED_S = 60.0
 LONG_S = 1200.0                                        # thirty pages
+SIX_S = 240.0                                          # six fine ones, of four faxes at once
+WELCOME = 5                                            # pages
 
 
 def a_page(number: int, height: int) -> Image.Image:
@@ -57,6 +59,7 @@ def refuse_long(site: Path) -> None:
 @pytest.fixture(scope='module')
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealMesa, FaxMachine]]:
     machine = FaxMachine(tmp_path_factory.mktemp('machine'))
+    machine.patience_s = SIX_S
 
     def prepare(site: Path) -> None:
         machine.take_trunk(site)
@@ -80,9 +83,10 @@ def letters(mesa: RealMesa, recipient: str = ACCOUNT) -> list[EmailMessage]:
 
 
 def send(machine: FaxMachine, number: str, file: Path, caller: str, hang_up_after: int | None) -> Sent:
-    """Send a fax; a machine that is refused does not try again."""
+    """Send a fax; a machine that is refused does not try again, but one that fails before does."""
     if number == QUETZAL:
-        return machine.ended(machine.begin(number, file, caller))
+        sent = machine.ended(machine.begin(number, file, caller))
+        return sent if sent.status != 'FAILED' or sent.pages >= WELCOME - 1 else machine.ended(machine.begin(number, file, caller))
     return machine.send(number, file, caller, hang_up_after=hang_up_after)
 
 
@@ -162,7 +166,7 @@ def test_four_faxes_at_once(office: tuple[RealMesa, FaxMachine], tmp_path: Path)
     assert 2 <= len(arrived) <= 3
     insist_on_equal(arrived[:2], cut[:2])
 
-    listed = eventually(lambda: {fax['caller_number']: fax for fax in mesa.json('fax', 'list')},
+    listed = eventually(lambda: {fax['caller_number']: fax for fax in reversed(mesa.json('fax', 'list'))},        # of each its newest
                         lambda found: {number: fax['state'] for number, fax in found.items()} == {
                             '5555550171': 'sent', '5555550172': 'sent', '5555550173': 'rejected', '5555550174': 'sent'},
                         'the books know what became of the letters')

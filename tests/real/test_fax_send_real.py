@@ -22,8 +22,8 @@ from tests.real.fax_machine import FaxMachine
 from tests.real.instance import RealMesa
 
 OURS, THEIRS = '8005550105', '5555550199'
-SENT_S = 360.0                                         # a call that fails, as on a busy computer, is made again after three minutes
-pytestmark = pytest.mark.timeout(420)
+SENT_S = 560.0                                         # a call that fails, as on a busy computer, is made again after up to 7.5 minutes
+pytestmark = pytest.mark.timeout(700)
 TEXT = 'Estimados señores:\n\nLes enviamos el informe que pidieron.\n'
 
 
@@ -82,7 +82,7 @@ def test_a_fax_to_a_foreign_machine_arrives(office: tuple[RealMesa, FaxMachine],
     machine.behave('fax')
     told = send(mesa, letter, THEIRS, '--client', 'quetzal')
     assert (told['state'], told['pages_sent']) == ('sent', 1)
-    arrived = machine.arrived()
+    arrived = next(one for one in map(machine.arrived, range(told['dials'])) if one.status == 'SUCCESS')
     assert (arrived.status, arrived.pages, arrived.number[-10:]) == ('SUCCESS', 1, THEIRS)
     assert arrived.remote.strip()[-10:] == '8005550205', 'the fax line on whose behalf it is sent'
     assert document('arrived.tif', arrived.file.read_bytes()).pages == 1

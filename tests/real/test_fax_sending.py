@@ -23,6 +23,7 @@ from storage.engine import Database
 from tests.fax_jobs import MACHINE, NOW, PAGE, queued, the_site
 from tests.real.hylafax_spool import PtyModem, Spool, hylafax_spool
 
+pytestmark = pytest.mark.timeout(300)
 PATIENCE_S = 90.0
 ANNOUNCED_AGAIN_S = 25.0
 NUMBER = '+525555550199'
@@ -482,7 +483,7 @@ def test_killed_at_any_instant_it_is_submitted_once(migrated_file: Path, shared:
     worker = Worker(book, shared, tmp_path)
 
     def submitted() -> bool:
-        worker.machine += timedelta(seconds=5)
+        worker.machine += timedelta(seconds=1)
         return book.get(job.id).state is JobState.SUBMITTED
     worker.until(submitted)
     worker.round()

@@ -48,6 +48,7 @@ from tests.real.disasters import (
 from tests.real.instance import RealMesa
 from tests.real.phones import agent, call
 
+pytestmark = pytest.mark.timeout(300)                  # a minute is cut off, and Mesa is started anew around it
 CUT_S = 60.0
 STAMPS_S = 0.02                                        # a record and a channel event of one happening are stamped one after the other
 FIELDS = ('linkedid', 'uniqueid', 'sequence', 'channel', 'peer', 'src', 'dst', 'context', 'application', 'data', 'start', 'answer', 'end',
@@ -156,7 +157,7 @@ def proxy(office: RealMesa) -> Iterator[ManagerProxy]:
     log = office.root / 'log' / 'mesa.log'
     told_before = log.stat().st_size
     restart(office)
-    until('Mesa is at the manager', lambda: log.read_bytes()[told_before:].count(b'AMI link up') == LOGINS and between.logins == LOGINS)
+    until('Mesa is at the manager', lambda: log.read_bytes()[told_before:].count(b'AMI link up') >= LOGINS and between.logins >= LOGINS, 60)
     yield between
     file.write_text(usual)
     restart(office)
@@ -359,12 +360,12 @@ def agree(name: str, ours: float, theirs: float, record: Mapping[str, str]) -> b
 
 
 def test_the_link_is_cut_for_a_minute_under_a_dozen_calls(office: RealMesa, books: Books, proxy: ManagerProxy) -> None:
-    began = time.monotonic()
+    began, logins = time.monotonic(), proxy.logins
     with proxy.cut():
         a_dozen_calls(office, books)
         until('Mesa has noticed', lambda: link_is(office, 'down') and proxy.kept_waiting > 0, CUT_S)
         until('the minute is over', lambda: time.monotonic() - began >= CUT_S, CUT_S)
-    until('the link is back', lambda: link_is(office, 'up') and proxy.logins > LOGINS, 60)
+    until('the link is back', lambda: link_is(office, 'up') and proxy.logins > logins, 60)
     assert insist_on_equal(office, books) >= 12
     told = Counter(record.disposition for record in calls_of(books).values())
     assert set(told) == {'abandoned', 'answered', 'hung_up', 'goodbye', 'voice_message', 'fax_unavailable', 'failed'}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from ami_listener.tables import calls
+from ami_listener.tables import calls, calls_to_rate
 from config.terms import Prices, Rate, Tariff
 from contracts.call_records import check
 from contracts.ledger import Ledger, LedgerLine, lines
@@ -67,12 +67,13 @@ class Floor:
             return lines(connection, None, now - timedelta(hours=1), now + timedelta(hours=1))
 
     def over(self) -> None:
-        """Wait until the call log knows the end of every call."""
+        """Wait until the call log knows the end of every call, and the worker has rated them all: it does not rate them after us."""
         def going_on() -> int:
             with self.db.read() as connection:
-                return len(connection.execute(select(calls.c.linkedid).where(calls.c.ended.is_(None))).all())
+                unended = connection.execute(select(calls.c.linkedid).where(calls.c.ended.is_(None))).all()
+                return len(unended) + len(connection.execute(select(calls_to_rate.c.linkedid)).all())
         time.sleep(1.5)                                # the journal is read every second, and nothing tells when
-        eventually(going_on, lambda number: number == 0, 'every call is over')
+        eventually(going_on, lambda number: number == 0, 'every call is over and rated')
 
 
 @pytest.fixture(scope='module')

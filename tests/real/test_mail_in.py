@@ -74,6 +74,7 @@ def test_an_automatic_answer_to_the_receipt_is_noted_and_not_answered(mesa: Real
     hand_over(mesa, letter('La impresora.', subject='Impresora'))
     number = message(mesa, 'Impresora')['folio']
     receipt = until(lambda: [found for found in letters_to(mesa, MARIA) if number in found['Subject']])[0]
+    until(lambda: 'email_out' in timeline(mesa, number))                   # it is in the Maildir a moment before it is in the books
     away = letter('Estoy de vacaciones.', subject='Fuera', Auto_Submitted='auto-replied', In_Reply_To=receipt['Message-ID'])
     hand_over(mesa, away, sender='')
     assert message(mesa, 'Fuera')['outcome'] == 'ignored'
@@ -192,4 +193,4 @@ def test_a_running_mesa_polls_its_mailbox(mailbox: Mailbox, make_mesa: Callable[
 
     mesa = make_mesa(edit=with_imap, clock='2026-11-24T10:00')
     assert message(mesa, 'Por buzón')['outcome'] == 'opened'
-    assert mailbox.seen() == [True]
+    until(lambda: mailbox.seen() == [True])            # marked when it is in the books

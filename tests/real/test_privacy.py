@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from zipfile import ZipFile
 
+from tests.real.callers import eventually
 from tests.real.instance import RealMesa
 
 NUMBER, NAME, ADDRESS = '5555550101', 'María Fernanda Ríos Castañeda', 'maria.rios@nopalera.example'
@@ -46,6 +47,8 @@ def test_a_caller_is_told_everything_and_then_forgotten(mesa: RealMesa, tmp_path
     assert [(entry['by'], entry['text']) for entry in mesa.json('folio', 'show', number)['timeline'] if entry['kind'] == 'access'] == [
         ('ana', f'se copió la descripción hablada {file["id"]}: para transcribirla')]
 
+    eventually(lambda: mesa.json('outbox', 'list', '--state', 'waiting', '--state', 'sending'), lambda letters: letters == [],
+               'all letters are sent')
     target = tmp_path / 'maria.zip'
     words(mesa, 'privacy', 'export', NUMBER, '--client', 'nopalera', '--to', str(target), '--by', 'ana')
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
