@@ -168,7 +168,7 @@ def test_programs_that_die_come_back(mesa: RealMesa) -> None:
     gone = {guards[name] for name in killed}           # who used the modem is started anew, too
     eventually(lambda: set(mesa.fax_pids.values()), lambda pids: len(pids) == len(guards) and not pids & gone, 'all run again', READY_S)
     assert all(ends(pid) for pid in strays)
-    eventually(lambda: states(mesa), lambda found: found == {'idle'}, 'all modems are idle again', within_s=READY_S)
+    eventually(lambda: mesa.json('fax', 'modems'), lambda modems: {modem['state'] for modem in modems} == {'idle'}, 'all idle again', 60)
     eventually(lambda: mesa.asterisk_cli('iax2 show peers'), lambda shown: f'{MODEMS} online' in shown, 'all are reached', READY_S)
     assert first.device.readlink() == device or first.device.exists()
 

@@ -233,7 +233,8 @@ def test_faxes_of_every_length(office: tuple[RealMesa, FaxMachine], tmp_path: Pa
         folder = tmp_path / caller
         folder.mkdir()
         insist_on_equal(pages_in(letter_of(mesa, caller), folder), pages[:5])
-    longest = next(fax for fax in mesa.json('fax', 'list') if fax['pages'] == 30 and fax['deliveries'] == 1)
+    longest, = eventually(lambda: [fax for fax in mesa.json('fax', 'list') if fax['pages'] == 30 and fax['deliveries'] == 1],
+                          lambda found: [fax['state'] for fax in found] == ['sent'], 'the books know that its letter left')
     assert mesa.mesa('fax', 'resend', longest['reference'], '--all-pages').returncode == 0
     again = eventually(lambda: [letter for letter in letters(mesa) if longest['reference'] in letter['Subject']],
                        lambda found: len(found) == 2, 'all thirty pages', DELIVERED_S)
