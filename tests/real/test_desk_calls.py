@@ -134,6 +134,8 @@ def test_an_agent_needs_only_a_browser(mesa: RealMesa, browser: Browser, tmp_pat
         page = ana.go('/agente')
         page.get_by_label('En este navegador').check()
         page.get_by_role('button', name='Usar este teléfono').click()
+        page.get_by_role('link', name='Abrir el teléfono del navegador').wait_for()
+        ana.keep('agent-in-the-browser')
         with page.expect_popup() as popup:
             page.get_by_role('link', name='Abrir el teléfono del navegador').click()
         phone = popup.value
