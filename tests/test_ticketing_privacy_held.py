@@ -549,6 +549,7 @@ def test_the_person_gets_his_faxes_and_no_client_s_but_his(world: World, tmp_pat
     with ZipFile(tmp_path / 'his.zip') as archive:
         assert archive.read('faxes/recibido-F2.tif') == archive.read('faxes/enviado-1.bin') == b'girasol'
         page = archive.read('sus-datos.html').decode()
+    assert '«archivos», «correos» y «faxes»' in page, 'where his files are'
     assert 'Faxes que recibimos de usted' in page and 'Inigo Zaldivar Penunuri' in page and 'descartado' in page
     assert 'Faxes que le enviamos' in page and f'carta {HIM.name}.pdf' in page
     with world.db.write() as connection:

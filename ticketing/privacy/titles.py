@@ -60,7 +60,7 @@ COLUMNS: Mapping[str, str] = {
     'deleted_why': 'motivo de eliminación', 'description': 'descripción', 'destination': 'destino', 'diagnosis': 'diagnóstico',
     'dialled': 'número marcado', 'direction': 'sentido', 'disposition': 'resultado', 'due': 'programado para',
     'duplicate_of': 'duplicado de',
-    'email': 'correo electrónico', 'employee_number': 'número de empleado', 'ended': 'terminada', 'ended_at': 'terminada el',
+    'email': 'correo electrónico', 'employee_number': 'número de empleado', 'ended': 'terminada', 'ended_at': 'fin',
     'erased_at': 'suprimido el', 'fax': 'fax', 'fax_state': 'estado',
     'finished_at': 'terminado el', 'first_contact': 'resuelto en el primer contacto', 'folio': 'folio',
     'from_message': 'por mensaje de voz', 'from_state': 'estado anterior', 'holder': 'responsable',
