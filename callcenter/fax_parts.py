@@ -10,7 +10,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -120,6 +120,8 @@ class FaxParts:
         new = list(parts(place, site)) if not self.wrong else []
         end_strays(part.argv for part in new if part not in self._children)
         await self._end([part for part in self._children if part not in new])
+        if new and not self._children:
+            free_locks(place)
         self._modems = place.modems(site.fax_server.modems) if new else ()
         for part in new:
             if part not in self._children and not self._stopping:
@@ -171,7 +173,7 @@ class FaxParts:
             if part.makes:
                 part.makes.unlink(missing_ok=True)
                 free_device(self._instance.place, part.makes.name)
-        if not self._children:
+        if going and not self._children:
             free_locks(self._instance.place)
 
 
@@ -220,10 +222,14 @@ def _processes() -> Iterator[tuple[int, tuple[tuple[str, ...], int]]]:
 
 
 def _kill(pid: int) -> IO[bytes] | None:
-    """Kill a process; what becomes readable when it is gone, None for one that is gone already."""
+    """Kill a process. What becomes readable when it is gone; None where it is gone already, or the machine tells no such thing."""
     try:
         handle = os.fdopen(os.pidfd_open(pid), 'rb', buffering=0)
         signal.pidfd_send_signal(handle.fileno(), signal.SIGKILL)
     except ProcessLookupError:
+        return None
+    except OSError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         return None
     return handle

@@ -112,8 +112,9 @@ def free_device(place: Place, name: str) -> None:
         finally:
             os.close(handle)
     lock = place.fax_spool / 'locks' / f'LCK..{name}'
-    if lock.exists() and not _holds(lock.read_text()):
-        lock.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):                  # none, or its program has let go of it meanwhile
+        if not _holds(lock.read_text()):
+            lock.unlink()
 
 
 def free_locks(place: Place) -> None:

@@ -86,7 +86,8 @@ def test_what_hylafax_reads(site: Site) -> None:
     assert patterns == ['NMBR=', 'NAME=', 'NDID='], 'arguments 5, 6 and 7 of the hook'
     assert 'MaxBatchJobs:\t\t1' in server['etc/config'].splitlines(), 'one call with the faxes of two clients is paid by one'
     for line in ('FAXNumber:\t\t5555550900', 'RecvFileMode:\t\t0640', 'MaxRecvPages:\t\t200', 'FaxRcvdCmd:\t\tbin/mesa-received',
-                 'UUCPLockDir:\t\t/var/spool/mesa/0123/locks', 'PollLockWait:\t\t5', 'PollModemWait:\t\t5'):
+                 'UUCPLockDir:\t\t/var/spool/mesa/0123/locks', 'PollLockWait:\t\t5', 'PollModemWait:\t\t5',
+                 'MaxSetupAttempts:\t12'):
         assert line in text.splitlines()
 
 

@@ -80,6 +80,7 @@ def test_all_modems_at_once_and_one_more_is_told_busy(mesa: RealMesa, machine: F
     called = [NOPALERA, QUETZAL, NOPALERA, QUETZAL]
     one_page = write_fax(tmp_path / 'one.tif')
     for _ in range(TRIES):                             # all again, when one fails by itself: it makes room for the one too many
+        eventually(lambda: states(mesa), lambda found: found == {'idle'}, 'all modems are idle', READY_S)
         before = len(told(mesa, 'MESA_FAX'))
         sent = machine.send_all(called, one_page)
         if all(one.status == 'SUCCESS' and one.remote for one in sent if one.status):

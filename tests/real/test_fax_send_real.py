@@ -76,7 +76,7 @@ def test_a_fax_to_ourselves_leaves_by_one_modem_and_comes_in_by_the_other(office
     received = eventually(lambda: mesa.json('fax', 'list'), lambda found: bool(found) and found[0]['state'] == 'sent', 'it has come in', 60)
     assert (received[0]['pages'], received[0]['line']) == (1, '+528005550105')
     eventually(lambda: [modem['state'] for modem in mesa.json('fax', 'modems')], lambda states: states == ['idle'] * 2,
-               'both modems take calls again', 15)
+               'both modems take calls again', 25)
 
 
 def test_a_fax_to_a_foreign_machine_arrives(office: tuple[RealMesa, FaxMachine], letter: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_recorded_conversation_has_both_voices_and_nothing_before_it(recording
     record = books.call(linkedid, folio.number)
     seconds, rms = loudness(file)
     assert record.recorded and record.talk_s
-    assert abs(seconds - record.talk_s) < 1.0          # what is no talk, the menu and the waiting, is longer
+    assert -1.0 < seconds - record.talk_s < 0.5        # of a telephone without processor time a little is missing; too much is never there
     assert rms > 500
     loud = seconds - sum(until - since for since, until in silences(file))
     assert loud > 2 * SPOKEN_S * 0.6                   # both of them

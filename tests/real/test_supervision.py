@@ -86,9 +86,11 @@ def test_what_crashes_comes_back(make_mesa: Callable[..., RealMesa]) -> None:
 
 
 def test_a_mesa_that_hangs_does_not_keep_it_from_stopping(make_mesa: Callable[..., RealMesa]) -> None:
-    began = time.monotonic()
     mesa = make_mesa()
-    first_start_s = time.monotonic() - began
+    mesa.stop()
+    began = time.monotonic()
+    mesa.start()
+    usual_start_s = time.monotonic() - began
     os.kill(mesa.pids['mesa'], signal.SIGSTOP)
     began = time.monotonic()
     mesa.stop()
@@ -98,7 +100,7 @@ def test_a_mesa_that_hangs_does_not_keep_it_from_stopping(make_mesa: Callable[..
     assert mesa.mesa('down').returncode == 0
     began = time.monotonic()
     mesa.start()
-    assert time.monotonic() - began < 2 * first_start_s + 5
+    assert time.monotonic() - began < 2 * usual_start_s + 5
     assert mesa.asterisk_cli('core show channels count')
 
 
@@ -136,7 +138,7 @@ def test_ctrl_c_stops_everything(make_mesa: Callable[..., RealMesa]) -> None:
         assert any('Stop them with: Ctrl-C' in line for line in up.stdout)
         handles = [os.pidfd_open(pid) for pid in mesa.pids.values()]
         os.killpg(up.pid, signal.SIGINT)               # as a terminal does: to everybody in the foreground
-        assert up.wait(30) == 0
+        assert up.wait(15) == 0                        # as above
     for handle in handles:
         assert select.select([handle], [], [], 0)[0]
         os.close(handle)
